@@ -1,0 +1,32 @@
+//! Transfer learning for object detection with frozen layers: YOLOv5 v6.0 on Burn.
+//!
+//! Freezing is a **cut through the network**. What lies before the cut is a fixed function of the
+//! image; what lies after it learns.
+//!
+//! ```text
+//! image ─▶ letterbox/augment ─▶ batch ─▶ FROZEN PREFIX ─▶ features at the cut ─▶ TRAINABLE SUFFIX ─▶ heads ─▶ loss
+//!                                         plain device                            autodiff device
+//! ```
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`model`] | the architecture as data, its blocks, the network that runs modules `i..j` |
+//! | [`freeze`] | what a person may freeze, and what that means for an architecture |
+//! | [`weights`] | checkpoints read as data, transfer by name and shape |
+//! | [`loss`] | target assignment, CIoU, the detection loss |
+//! | [`train`] | hyperparameters, optimizer, schedule, EMA, the training session |
+//! | [`data`] | data sets, labels, pictures, augmentation, batches |
+//! | [`eval`] | NMS, average precision, confusion, validation |
+#![warn(missing_docs)]
+
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod eval;
+pub mod freeze;
+pub mod loss;
+pub mod model;
+pub mod train;
+pub mod weights;
+
+pub use error::{Error, Result};

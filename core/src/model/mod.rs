@@ -1,0 +1,5 @@
+//! The network: its architecture as data, its blocks, and the runner that can be cut anywhere.
+
+pub mod architecture;
+
+pub use architecture::{Architecture, Size};

@@ -1,0 +1,73 @@
+//! Hyperparameters and their built-in sets.
+/// Hyperparameters of training and augmentation; the reference's names and values (`low` is the default).
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Hyp {
+    pub lr0: f64,
+    pub lrf: f64,
+    pub momentum: f64,
+    pub weight_decay: f64,
+    pub warmup_epochs: f64,
+    pub warmup_momentum: f64,
+    pub warmup_bias_lr: f64,
+    pub r#box: f64,
+    pub cls: f64,
+    pub cls_pw: f64,
+    pub obj: f64,
+    pub obj_pw: f64,
+    pub iou_t: f64,
+    pub anchor_t: f64,
+    pub anchors: Option<usize>,
+    pub fl_gamma: f64,
+    pub hsv_h: f64,
+    pub hsv_s: f64,
+    pub hsv_v: f64,
+    pub degrees: f64,
+    pub translate: f64,
+    pub scale: f64,
+    pub shear: f64,
+    pub perspective: f64,
+    pub flipud: f64,
+    pub fliplr: f64,
+    pub mosaic: f64,
+    pub mixup: f64,
+    pub copy_paste: f64,
+    pub label_smoothing: f64,
+}
+impl Default for Hyp {
+    fn default() -> Self {
+        Self {
+            lr0: 0.01,
+            lrf: 0.01,
+            momentum: 0.937,
+            weight_decay: 0.0005,
+            warmup_epochs: 3.0,
+            warmup_momentum: 0.8,
+            warmup_bias_lr: 0.1,
+            r#box: 0.05,
+            cls: 0.5,
+            cls_pw: 1.0,
+            obj: 1.0,
+            obj_pw: 1.0,
+            iou_t: 0.2,
+            anchor_t: 4.0,
+            anchors: None,
+            fl_gamma: 0.0,
+            hsv_h: 0.015,
+            hsv_s: 0.7,
+            hsv_v: 0.4,
+            degrees: 0.0,
+            translate: 0.1,
+            scale: 0.5,
+            shear: 0.0,
+            perspective: 0.0,
+            flipud: 0.0,
+            fliplr: 0.5,
+            mosaic: 1.0,
+            mixup: 0.0,
+            copy_paste: 0.0,
+            label_smoothing: 0.0,
+        }
+    }
+}

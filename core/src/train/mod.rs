@@ -1,0 +1,3 @@
+//! Training: hyperparameters, optimizer, schedule, EMA and the session.
+pub mod hyp;
+pub use hyp::Hyp;
