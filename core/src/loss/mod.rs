@@ -1,1 +1,7 @@
-//! The detection loss (FACTS 3).
+//! The detection loss (FACTS 3): which cells must find which box, how well they do, and how sure they are.
+
+pub mod assign;
+pub mod ciou;
+pub mod detection;
+
+pub use detection::{DetectionLoss, LossOutput};

@@ -1,5 +1,13 @@
 //! The network: its architecture as data, its blocks, and the runner that can be cut anywhere.
 
 pub mod architecture;
+pub mod blocks;
+pub mod detect;
+pub mod norm;
+pub mod state;
+pub mod yolov5;
 
 pub use architecture::{Architecture, Size};
+pub use norm::BatchNorm;
+pub use state::{Mode, Visitor};
+pub use yolov5::{Features, Yolov5};

@@ -1,0 +1,169 @@
+//! The building blocks between image and Detect, named as in the checkpoint.
+
+use burn::tensor::module::{conv2d, max_pool2d};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor, TensorData, activation::silu};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::architecture::ParameterKind;
+use super::norm::BatchNorm;
+use super::state::{Mode, Visitor};
+
+/// Uniform in `±1/√fan_in`, the field's default for convolutions. Drawn on the host, so that a seed
+/// gives the same network on every device.
+pub(super) fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, rng: &mut ChaCha8Rng, device: &Device) -> Tensor<D> {
+    let bound = 1.0 / (fan_in as f32).sqrt();
+    let count = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Convolution without bias, BatchNorm, SiLU.
+#[derive(Debug, Clone)]
+pub struct Conv {
+    /// `[C_out, C_in, K, K]`.
+    pub weight: Tensor<4>,
+    /// The normalisation behind it.
+    pub bn: BatchNorm,
+    stride: usize,
+    padding: usize,
+}
+
+impl Conv {
+    /// A seeded block.
+    pub fn new(c1: usize, c2: usize, kernel: usize, stride: usize, padding: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+        Self {
+            weight: uniform([c2, c1, kernel, kernel], c1 * kernel * kernel, rng, device),
+            bn: BatchNorm::new(c2, device),
+            stride,
+            padding,
+        }
+    }
+
+    fn square(c1: usize, c2: usize, kernel: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+        Self::new(c1, c2, kernel, 1, kernel / 2, rng, device)
+    }
+
+    /// `[B, C_in, H, W]` to `[B, C_out, H/stride, W/stride]`.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
+        let x = conv2d(x, self.weight.clone(), None, options);
+        silu(self.bn.forward(x, mode))
+    }
+
+    /// Visits `conv.weight` and the norm.
+    pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
+        visitor.parameter(&format!("{path}.conv.weight"), ParameterKind::Weight, &mut self.weight);
+        visitor.norm(&format!("{path}.bn"), &mut self.bn);
+    }
+}
+
+/// 1×1 then 3×3 convolution, added to the input when `shortcut`.
+#[derive(Debug, Clone)]
+pub struct Bottleneck {
+    cv1: Conv,
+    cv2: Conv,
+    shortcut: bool,
+}
+
+impl Bottleneck {
+    /// `c → c` with hidden width `c`, as C3 uses it.
+    pub fn new(c: usize, shortcut: bool, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+        Self { cv1: Conv::square(c, c, 1, rng, device), cv2: Conv::square(c, c, 3, rng, device), shortcut }
+    }
+
+    /// Shape is kept.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let y = self.cv1.forward(x.clone(), mode);
+        let y = self.cv2.forward(y, mode);
+        if self.shortcut { x + y } else { y }
+    }
+
+    /// Visits both convolutions.
+    pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
+        self.cv1.visit(&format!("{path}.cv1"), visitor);
+        self.cv2.visit(&format!("{path}.cv2"), visitor);
+    }
+}
+
+/// `cv3(cat(m(cv1 x), cv2 x))` with `n` bottlenecks in `m`.
+#[derive(Debug, Clone)]
+pub struct C3 {
+    cv1: Conv,
+    cv2: Conv,
+    cv3: Conv,
+    m: Vec<Bottleneck>,
+}
+
+impl C3 {
+    /// Hidden width is `c2 / 2`.
+    pub fn new(c1: usize, c2: usize, n: usize, shortcut: bool, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+        let hidden = c2 / 2;
+        Self {
+            cv1: Conv::square(c1, hidden, 1, rng, device),
+            cv2: Conv::square(c1, hidden, 1, rng, device),
+            cv3: Conv::square(2 * hidden, c2, 1, rng, device),
+            m: (0..n).map(|_| Bottleneck::new(hidden, shortcut, rng, device)).collect(),
+        }
+    }
+
+    /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let mut deep = self.cv1.forward(x.clone(), mode);
+        for bottleneck in &mut self.m {
+            deep = bottleneck.forward(deep, mode);
+        }
+        let shallow = self.cv2.forward(x, mode);
+        self.cv3.forward(Tensor::cat(vec![deep, shallow], 1), mode)
+    }
+
+    /// Visits in state-dict order.
+    pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
+        self.cv1.visit(&format!("{path}.cv1"), visitor);
+        self.cv2.visit(&format!("{path}.cv2"), visitor);
+        self.cv3.visit(&format!("{path}.cv3"), visitor);
+        for (i, bottleneck) in self.m.iter_mut().enumerate() {
+            bottleneck.visit(&format!("{path}.m.{i}"), visitor);
+        }
+    }
+}
+
+/// Spatial pyramid pooling, fast: three chained max pools, concatenated.
+#[derive(Debug, Clone)]
+pub struct Sppf {
+    cv1: Conv,
+    cv2: Conv,
+    kernel: usize,
+}
+
+impl Sppf {
+    /// Hidden width is `c1 / 2`.
+    pub fn new(c1: usize, c2: usize, kernel: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+        let hidden = c1 / 2;
+        Self {
+            cv1: Conv::square(c1, hidden, 1, rng, device),
+            cv2: Conv::square(4 * hidden, c2, 1, rng, device),
+            kernel,
+        }
+    }
+
+    /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let half = self.kernel / 2;
+        let options = MaxPoolOptions::new([self.kernel; 2])
+            .with_stride([1, 1])
+            .with_padding([(half, half); 2]);
+        let x = self.cv1.forward(x, mode);
+        let y1 = max_pool2d(x.clone(), options.clone());
+        let y2 = max_pool2d(y1.clone(), options.clone());
+        let y3 = max_pool2d(y2.clone(), options);
+        self.cv2.forward(Tensor::cat(vec![x, y1, y2, y3], 1), mode)
+    }
+
+    /// Visits in state-dict order.
+    pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
+        self.cv1.visit(&format!("{path}.cv1"), visitor);
+        self.cv2.visit(&format!("{path}.cv2"), visitor);
+    }
+}

@@ -1,0 +1,79 @@
+//! BatchNorm with torch's rules (FACTS 1): the batch is normalised with its biased variance, the
+//! running variance moves by the unbiased one.
+
+use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::{Device, Tensor};
+
+use super::architecture::ParameterKind;
+use super::state::{Mode, Visitor};
+
+/// Added to the variance before the square root.
+pub const EPSILON: f64 = 1e-3;
+/// Share of the batch's statistics in an update of the running ones.
+pub const MOMENTUM: f64 = 0.03;
+
+/// Batch normalisation over `[B, C, H, W]`.
+#[derive(Debug, Clone)]
+pub struct BatchNorm {
+    /// Scale `[C]`.
+    pub weight: Tensor<1>,
+    /// Shift `[C]`.
+    pub bias: Tensor<1>,
+    /// Running mean `[C]`.
+    pub running_mean: Tensor<1>,
+    /// Running variance `[C]`.
+    pub running_var: Tensor<1>,
+    /// Training batches seen.
+    pub num_batches_tracked: i64,
+    /// When set, training too normalises with the running statistics and never moves them.
+    pub fixed: bool,
+}
+
+impl BatchNorm {
+    /// Weight 1, bias 0, mean 0, variance 1.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            weight: Tensor::ones([channels], device),
+            bias: Tensor::zeros([channels], device),
+            running_mean: Tensor::zeros([channels], device),
+            running_var: Tensor::ones([channels], device),
+            num_batches_tracked: 0,
+            fixed: false,
+        }
+    }
+
+    /// Normalises `x` of shape `[B, C, H, W]`.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        if mode == Mode::Infer || self.fixed {
+            return batch_norm(
+                x,
+                self.weight.clone(),
+                self.bias.clone(),
+                self.running_mean.clone(),
+                self.running_var.clone(),
+                EPSILON,
+            );
+        }
+        let [batch, _, height, width] = x.dims();
+        let seen = (batch * height * width) as f64;
+        let out = batch_norm_train(x, self.weight.clone(), self.bias.clone(), EPSILON);
+        let unbiased = seen / (seen - 1.0).max(1.0);
+        self.running_mean = blend(&self.running_mean, out.mean.without_autodiff(), 1.0);
+        self.running_var = blend(&self.running_var, out.variance.without_autodiff(), unbiased);
+        self.num_batches_tracked += 1;
+        out.output
+    }
+
+    /// Visits weight, bias, running mean, running variance and the counter.
+    pub fn visit_parts<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
+        visitor.parameter(&format!("{path}.weight"), ParameterKind::NormWeight, &mut self.weight);
+        visitor.parameter(&format!("{path}.bias"), ParameterKind::Bias, &mut self.bias);
+        visitor.statistic(&format!("{path}.running_mean"), &mut self.running_mean);
+        visitor.statistic(&format!("{path}.running_var"), &mut self.running_var);
+        visitor.count(&format!("{path}.num_batches_tracked"), &mut self.num_batches_tracked);
+    }
+}
+
+fn blend(running: &Tensor<1>, batch: Tensor<1>, scale: f64) -> Tensor<1> {
+    running.clone().mul_scalar(1.0 - MOMENTUM) + batch.mul_scalar(MOMENTUM * scale)
+}

@@ -1,0 +1,339 @@
+//! One training session, the same natively and in the browser.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+use super::ema::Ema;
+use super::hyp::Hyp;
+use super::optimizer::{Optimizer, OptimizerKind};
+use super::receipt::{Receipt, hash_frozen};
+use super::schedule::{Rates, Schedule, scaled_weight_decay};
+use crate::data::Batch;
+use crate::error::Result;
+use crate::freeze::FreezePlan;
+use crate::loss::DetectionLoss;
+use crate::model::architecture::ParameterKind;
+use crate::model::state::Held;
+use crate::model::{BatchNorm, Features, Mode, Visitor, Yolov5};
+
+/// Gradients are scaled down to this total norm.
+const CLIP_NORM: f64 = 10.0;
+
+/// What happens to the statistics of frozen BatchNorms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FreezeNorms {
+    /// They stay: frozen modules are a fixed function.
+    #[default]
+    Fixed,
+    /// They normalise with the batch and keep moving, as the reference does.
+    Drift,
+}
+
+/// How a session trains.
+#[derive(Debug, Clone)]
+pub struct SessionConfig {
+    /// Hyperparameters.
+    pub hyp: Hyp,
+    /// Epochs of the whole run.
+    pub epochs: usize,
+    /// Batches per epoch.
+    pub batches: usize,
+    /// Pictures per batch.
+    pub batch: usize,
+    /// Pictures per optimizer step after warm-up.
+    pub nominal: usize,
+    /// Side of the training pictures in pixels.
+    pub imgsz: usize,
+    /// Update rule.
+    pub optimizer: OptimizerKind,
+    /// Cosine instead of linear decay of the rate.
+    pub cosine: bool,
+    /// Frozen statistics.
+    pub freeze_norms: FreezeNorms,
+    /// The reference's rules: gradients are dropped at each epoch's start, warm-up lasts at least 100 iterations.
+    pub reference_schedule: bool,
+}
+
+/// What one step did. Tensors stay on the device until somebody reads them.
+#[derive(Debug, Clone)]
+pub struct StepReport {
+    /// `[3]`: box, objectness and class loss.
+    pub items: Tensor<1>,
+    /// `[1]`: total loss times batch.
+    pub total: Tensor<1>,
+    /// `[1]`: norm of the gradients before clipping, when the optimizer stepped.
+    pub gradient_norm: Option<Tensor<1>>,
+    /// The rates in force.
+    pub rates: Rates,
+}
+
+/// Model, freeze plan, optimizer, schedule and EMA.
+#[derive(Debug)]
+pub struct Session {
+    /// The network in training; frozen tensors are plain, training ones record gradients.
+    pub model: Yolov5,
+    /// Its moving average.
+    pub ema: Ema,
+    pub(super) optimizer: Optimizer,
+    pub(super) pending: HashMap<String, Tensor<1>>,
+    pub(super) iteration: usize,
+    pub(super) stepped_at: i64,
+    plan: FreezePlan,
+    stage: usize,
+    schedule: Schedule,
+    config: SessionConfig,
+    loss: DetectionLoss,
+    device: Device,
+    frozen_hash: Option<(String, usize, usize)>,
+}
+
+impl Session {
+    /// A session that trains `model` by `plan` on `device`. The weights are taken as they are.
+    pub fn new(model: Yolov5, plan: FreezePlan, config: SessionConfig, device: &Device) -> Self {
+        let schedule = Schedule::new(
+            &config.hyp,
+            config.epochs,
+            config.batches,
+            config.batch,
+            config.nominal,
+            config.cosine,
+            config.reference_schedule,
+        );
+        let decay = scaled_weight_decay(config.hyp.weight_decay, config.batch, config.nominal);
+        let loss = DetectionLoss::new(model.architecture(), &config.hyp, config.imgsz);
+        let mut session = Self {
+            ema: Ema::new(&model),
+            model,
+            optimizer: Optimizer::new(config.optimizer, decay),
+            pending: HashMap::new(),
+            iteration: 0,
+            stepped_at: -1,
+            plan,
+            stage: 0,
+            schedule,
+            config,
+            loss,
+            device: device.clone().without_autodiff(),
+            frozen_hash: None,
+        };
+        session.apply_stage(0);
+        session
+    }
+
+    /// How this session trains.
+    pub fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
+    /// The freeze plan.
+    pub fn plan(&self) -> &FreezePlan {
+        &self.plan
+    }
+
+    /// The rates by iteration.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Iterations done so far.
+    pub fn iteration(&self) -> usize {
+        self.iteration
+    }
+
+    /// The device, without autodiff.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Starts `epoch`: applies its freeze stage and notes the hash of what is frozen.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn begin_epoch(&mut self, epoch: usize) -> Result<()> {
+        let stage = self.plan.stages.iter().rposition(|stage| stage.from_epoch <= epoch).unwrap_or(0);
+        if stage != self.stage {
+            self.apply_stage(stage);
+            self.frozen_hash = None;
+        }
+        if self.frozen_hash.is_none() {
+            self.frozen_hash = Some(self.hash().await?);
+        }
+        if self.config.reference_schedule {
+            self.pending.clear();
+        }
+        Ok(())
+    }
+
+    /// What was frozen when this stage began against what it is now.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn receipt(&mut self) -> Result<Receipt> {
+        let (after, parameters, statistics) = self.hash().await?;
+        let before = self.frozen_hash.as_ref().map_or_else(|| after.clone(), |(hash, ..)| hash.clone());
+        Ok(Receipt { parameters, statistics, before, after })
+    }
+
+    /// Sets the hash that the freeze began with, when a run resumes.
+    pub fn set_frozen_hash(&mut self, hash: String) {
+        self.frozen_hash = Some((hash, 0, 0));
+    }
+
+    /// The hash that the freeze began with.
+    pub fn frozen_hash(&self) -> Option<&str> {
+        self.frozen_hash.as_ref().map(|(hash, ..)| hash.as_str())
+    }
+
+    async fn hash(&mut self) -> Result<(String, usize, usize)> {
+        let architecture = self.model.architecture().clone();
+        hash_frozen(&mut self.model, &architecture, &self.plan.stages[self.stage]).await
+    }
+
+    /// One batch: forward, loss, backward, and an optimizer step when enough pictures have been seen.
+    pub fn step(&mut self, batch: &Batch) -> StepReport {
+        let rates = self.schedule.at(self.iteration);
+        self.step_with(batch, rates)
+    }
+
+    /// As [`Session::step`], at given rates.
+    pub fn step_with(&mut self, batch: &Batch, rates: Rates) -> StepReport {
+        let stage = &self.plan.stages[self.stage];
+        let prefix = stage.cut.prefix;
+        let modules = self.model.architecture().modules.len();
+        let image = image_tensor(batch, &self.device);
+        // Frozen tensors are plain, so the prefix records nothing.
+        let features = self.model.run(0..prefix, Features::image(image), Mode::Train);
+        let heads = self.model.run(prefix..modules, features, Mode::Train).heads;
+        let output = self.loss.forward(heads, &batch.targets);
+        let mut gradients = output.total.backward();
+        self.model.visit(&mut Collect { gradients: &mut gradients, pending: &mut self.pending });
+
+        let mut gradient_norm = None;
+        if self.iteration as i64 - self.stepped_at >= rates.accumulate as i64 {
+            gradient_norm = Some(self.update(&rates));
+            self.stepped_at = self.iteration as i64;
+        }
+        self.iteration += 1;
+        StepReport {
+            items: output.items.without_autodiff(),
+            total: output.total.without_autodiff(),
+            gradient_norm,
+            rates,
+        }
+    }
+
+    fn update(&mut self, rates: &Rates) -> Tensor<1> {
+        let (norm, factor) = clip(&self.pending, &self.device);
+        self.model.visit(&mut Update { pending: &mut self.pending, optimizer: &mut self.optimizer, factor, rates });
+        self.pending.clear();
+        self.ema.update(&mut self.model);
+        norm
+    }
+
+    /// Re-applies the stage: frozen tensors become plain, training ones record gradients.
+    pub(super) fn apply_stage(&mut self, stage: usize) {
+        self.stage = stage;
+        let frozen = self
+            .model
+            .architecture()
+            .parameters()
+            .into_iter()
+            .zip(&self.plan.stages[stage].frozen)
+            .map(|(parameter, &frozen)| (parameter.name, frozen))
+            .collect();
+        let fixed = match self.config.freeze_norms {
+            FreezeNorms::Fixed => Some(&self.plan.stages[stage].fixed_norms),
+            FreezeNorms::Drift => None,
+        };
+        self.model.visit(&mut Apply { frozen, fixed });
+        let trains: std::collections::HashSet<String> = self
+            .model
+            .architecture()
+            .parameters()
+            .into_iter()
+            .zip(&self.plan.stages[stage].frozen)
+            .filter_map(|(parameter, &frozen)| (!frozen).then_some(parameter.name))
+            .collect();
+        self.pending.retain(|name, _| trains.contains(name));
+        self.optimizer.memory.retain(|name, _| trains.contains(name));
+    }
+
+    /// Re-applies the stage of the current iteration's epoch.
+    pub(super) fn reapply(&mut self, epoch: usize) {
+        let stage = self.plan.stages.iter().rposition(|stage| stage.from_epoch <= epoch).unwrap_or(0);
+        self.apply_stage(stage);
+    }
+}
+
+/// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
+pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = batch.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+    Tensor::from_data(TensorData::new(values, batch.shape), device)
+}
+
+/// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
+fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Tensor<1>) {
+    // Sorted, so that the sum does not depend on the map's order.
+    let mut names: Vec<&String> = pending.keys().collect();
+    names.sort();
+    let squares: Vec<Tensor<1>> = names.iter().map(|name| pending[*name].clone().square().sum()).collect();
+    let norm = if squares.is_empty() { Tensor::zeros([1], device) } else { Tensor::cat(squares, 0).sum().sqrt() };
+    let factor = norm.clone().add_scalar(1e-6).recip().mul_scalar(CLIP_NORM).clamp_max(1.0);
+    (norm, factor)
+}
+
+struct Apply<'a> {
+    frozen: HashMap<String, bool>,
+    fixed: Option<&'a std::collections::BTreeSet<String>>,
+}
+
+impl Visitor for Apply<'_> {
+    fn parameter<const D: usize>(&mut self, name: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
+        let plain = tensor.clone().without_autodiff();
+        let frozen = self.frozen.get(name).copied().unwrap_or(false);
+        *tensor = if frozen { plain } else { plain.autodiff().require_grad() };
+    }
+
+    fn norm(&mut self, path: &str, norm: &mut BatchNorm) {
+        norm.fixed = self.fixed.is_some_and(|fixed| fixed.contains(path));
+        norm.visit_parts(path, self);
+    }
+}
+
+struct Collect<'a> {
+    gradients: &'a mut Gradients,
+    pending: &'a mut HashMap<String, Tensor<1>>,
+}
+
+impl Visitor for Collect<'_> {
+    fn parameter<const D: usize>(&mut self, name: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
+        let Some(gradient) = tensor.grad_remove(self.gradients) else { return };
+        let Held::Float { flat, .. } = Held::float(&gradient) else { return };
+        let sum = match self.pending.remove(name) {
+            Some(before) => before + flat,
+            None => flat,
+        };
+        self.pending.insert(name.to_owned(), sum);
+    }
+}
+
+struct Update<'a> {
+    pending: &'a mut HashMap<String, Tensor<1>>,
+    optimizer: &'a mut Optimizer,
+    factor: Tensor<1>,
+    rates: &'a Rates,
+}
+
+impl Visitor for Update<'_> {
+    fn parameter<const D: usize>(&mut self, name: &str, kind: ParameterKind, tensor: &mut Tensor<D>) {
+        let Some(gradient) = self.pending.remove(name) else { return };
+        let shape = tensor.dims();
+        let count = [shape.iter().product::<usize>()];
+        let gradient = gradient * self.factor.clone().expand(count);
+        let plain = tensor.clone().without_autodiff().reshape(count);
+        let moved = self.optimizer.step(name, kind, plain, gradient, self.rates);
+        *tensor = moved.reshape(shape).autodiff().require_grad();
+    }
+}
