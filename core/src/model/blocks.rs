@@ -150,10 +150,9 @@ impl Sppf {
 
     /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
     pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let half = self.kernel / 2;
         let options = MaxPoolOptions::new([self.kernel; 2])
             .with_stride([1, 1])
-            .with_padding([(half, half); 2]);
+            .with_padding([self.kernel / 2; 2]);
         let x = self.cv1.forward(x, mode);
         let y1 = max_pool2d(x.clone(), options.clone());
         let y2 = max_pool2d(y1.clone(), options.clone());

@@ -2,6 +2,9 @@
 
 pub mod architecture;
 pub mod blocks;
+pub mod costs;
+mod rows;
+mod yaml;
 pub mod detect;
 pub mod norm;
 pub mod state;

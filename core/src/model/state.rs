@@ -68,9 +68,8 @@ impl Held {
         match self {
             Self::Count(value) => Ok(TensorData::new(vec![value], Vec::<usize>::new())),
             Self::Float { flat, shape } => {
-                let mut data = flat.into_data_async().await.map_err(crate::device::failed)?.convert::<f32>();
-                data.shape = shape.into();
-                Ok(data)
+                let data = flat.into_data_async().await.map_err(crate::device::failed)?.convert::<f32>();
+                Ok(TensorData::new(data.into_vec::<f32>().map_err(crate::device::failed)?, shape))
             }
         }
     }

@@ -64,7 +64,7 @@ pub async fn hash_frozen(model: &mut Yolov5, architecture: &Architecture, stage:
     let mut hasher = Sha256::new();
     for (name, data) in read_all(gather.state).await? {
         hasher.update(name.as_bytes());
-        for side in data.shape.iter() {
+        for side in data.shape().iter() {
             hasher.update((*side as u64).to_le_bytes());
         }
         hasher.update(data.as_bytes());

@@ -79,7 +79,7 @@ impl Session {
                 Held::Count(_) => Vec::new(),
             };
             for key in [name.clone(), format!("{MODEL}{name}")] {
-                let found = by_name.get(key.as_str()).map(|data| data.shape.to_vec());
+                let found = by_name.get(key.as_str()).map(|data| data.shape().to_vec());
                 if found.as_ref() != Some(&wanted) {
                     return Err(Error::input(
                         format!("the checkpoint's tensor {key}"),

@@ -1,0 +1,6 @@
+//! Parity with the golden numbers.
+
+mod loss;
+mod model;
+mod network;
+mod trace;

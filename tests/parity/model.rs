@@ -1,0 +1,73 @@
+//! Outputs of the golden network.
+
+use burn::tensor::{Device, Tensor};
+use frostline::model::Mode;
+use frostline_tests::{golden_tensors, largest_difference};
+
+use crate::network::golden_model;
+
+/// Decoded boxes in pixels (the bound; single precision through 60 convolutions).
+const DECODED_PX: f32 = 2e-3;
+/// Raw logits.
+const RAW: f32 = 2e-4;
+
+fn image(name: &str, device: &Device) -> Tensor<4> {
+    let data = golden_tensors("model/inputs_u8.safetensors").remove(name).expect("input");
+    Tensor::<4>::from_data(data.convert::<f32>(), device).div_scalar(255.0)
+}
+
+#[test]
+fn decoded_boxes_agree_at_every_golden_size() {
+    let device = Device::flex();
+    let mut model = golden_model(&device);
+    let goldens = golden_tensors("model/outputs_nc3_full.safetensors");
+    for name in ["in64", "in96x160", "in320"] {
+        let rows = model.predict(image(name, &device)).into_data().to_vec::<f32>().expect("floats");
+        let wanted = goldens[&format!("{name}.decoded")].to_vec::<f32>().expect("floats");
+        let difference = largest_difference(&rows, &wanted);
+        assert!(difference < DECODED_PX, "{name}: {difference} px");
+    }
+}
+
+fn raw_difference(name: &str, key: &str, mode: Mode) -> f32 {
+    let device = Device::flex();
+    let mut model = golden_model(&device);
+    let goldens = golden_tensors("model/outputs_nc3_full.safetensors");
+    let heads = model.forward(image(name, &device), mode);
+    let mut worst = 0.0f32;
+    for (scale, head) in heads.into_iter().enumerate() {
+        let [batch, channels, height, width] = head.dims();
+        let head = head.reshape([batch, 3, channels / 3, height * width]).swap_dims(2, 3);
+        let values = head.into_data().to_vec::<f32>().expect("floats");
+        let wanted = goldens[&format!("{name}.{key}_p{}", scale + 3)].to_vec::<f32>().expect("floats");
+        worst = worst.max(largest_difference(&values, &wanted));
+    }
+    worst
+}
+
+#[test]
+fn raw_heads_agree_in_inference() {
+    let difference = raw_difference("in96x160", "raw", Mode::Infer);
+    assert!(difference < RAW, "{difference}");
+}
+
+#[test]
+fn raw_heads_agree_in_training() {
+    let difference = raw_difference("in64", "train_raw", Mode::Train);
+    assert!(difference < RAW, "{difference}");
+}
+
+#[test]
+fn a_network_cut_anywhere_gives_the_same_heads() {
+    use frostline::model::Features;
+    let device = Device::flex();
+    let mut model = golden_model(&device);
+    let whole = model.forward(image("in64", &device), Mode::Infer);
+    for cut in 0..=25 {
+        let features = model.run(0..cut, Features::image(image("in64", &device)), Mode::Infer);
+        let heads = model.run(cut..25, features, Mode::Infer).heads;
+        for (a, b) in heads.iter().zip(&whole) {
+            assert_eq!(a.to_data(), b.to_data(), "cut before module {cut}");
+        }
+    }
+}
