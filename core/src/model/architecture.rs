@@ -1,10 +1,21 @@
-//! The table of modules as data (FACTS 1). Names, shapes, parameter counts and FLOPs are computed
-//! from it without allocating a tensor.
+//! The table of modules as data (FACTS 1). Names, shapes and parameter counts are computed from it
+//! without allocating a tensor; [`super::costs`] computes FLOPs and bytes.
 
-use crate::error::Result;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::{self, Row, RowKind};
+use crate::error::{Error, Result};
+
+/// Most classes an architecture may have.
+pub const MAX_CLASSES: usize = 16_384;
 
 /// The five published sizes of YOLOv5 v6.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 #[allow(missing_docs)]
 pub enum Size {
     N,
@@ -14,8 +25,77 @@ pub enum Size {
     X,
 }
 
+impl Size {
+    /// All sizes, smallest first.
+    pub const ALL: [Self; 5] = [Self::N, Self::S, Self::M, Self::L, Self::X];
+
+    /// Depth and width multiples (FACTS 1).
+    pub fn multiples(self) -> (f64, f64) {
+        match self {
+            Self::N => (0.33, 0.25),
+            Self::S => (0.33, 0.50),
+            Self::M => (0.67, 0.75),
+            Self::L => (1.0, 1.0),
+            Self::X => (1.33, 1.25),
+        }
+    }
+}
+
+/// One letter: `n`, `s`, `m`, `l` or `x`.
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::N => "n",
+            Self::S => "s",
+            Self::M => "m",
+            Self::L => "l",
+            Self::X => "x",
+        })
+    }
+}
+
+/// Understands `n`, `yolov5n`, `yolov5n.yaml`, `yolov5n.yml` and `models/yolov5n.yaml`.
+impl FromStr for Size {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let name = text.trim().rsplit(['/', '\\']).next().unwrap_or_default();
+        let name = name.to_ascii_lowercase();
+        let stem = name
+            .strip_suffix(".yaml")
+            .or_else(|| name.strip_suffix(".yml"))
+            .unwrap_or(&name);
+        let letter = stem.strip_prefix("yolov5").unwrap_or(stem);
+        Self::ALL
+            .into_iter()
+            .find(|size| size.to_string() == letter)
+            .ok_or_else(|| {
+                Error::input(
+                    "architecture",
+                    format_args!("{text:?}"),
+                    "yolov5n, yolov5s, yolov5m, yolov5l or yolov5x",
+                    "Give one of these, or the path of an architecture yaml",
+                )
+            })
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Size> for String {
+    fn from(size: Size) -> Self {
+        size.to_string()
+    }
+}
+
 /// What one module computes, after width and depth multiples have been applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum ModuleKind {
     /// Convolution without bias, BatchNorm, SiLU.
@@ -43,8 +123,27 @@ pub enum ModuleKind {
     Detect { channels: Vec<usize> },
 }
 
+impl ModuleKind {
+    /// The name that yaml files and tables use, such as `SPPF`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv { .. } => "Conv",
+            Self::C3 { .. } => "C3",
+            Self::Sppf { .. } => "SPPF",
+            Self::Upsample { .. } => "Upsample",
+            Self::Concat => "Concat",
+            Self::Detect { .. } => "Detect",
+        }
+    }
+
+    /// Whether it has anything to learn.
+    pub fn has_parameters(&self) -> bool {
+        !matches!(self, Self::Upsample { .. } | Self::Concat)
+    }
+}
+
 /// One row of the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Module {
     /// Position in the network, `0..`.
     pub index: usize,
@@ -54,12 +153,12 @@ pub struct Module {
     pub kind: ModuleKind,
     /// Output channels (0 for Detect).
     pub channels: usize,
-    /// Total stride of its output in image pixels.
+    /// Total stride of its output in image pixels; for Detect the largest of its inputs.
     pub stride: usize,
 }
 
 /// Which optimizer group a parameter belongs to (FACTS 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ParameterKind {
     /// Convolution weight: decayed.
     Weight,
@@ -70,7 +169,7 @@ pub enum ParameterKind {
 }
 
 /// One named parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameter {
     /// The reference's name, such as `model.2.cv1.conv.weight`.
     pub name: String,
@@ -82,8 +181,91 @@ pub struct Parameter {
     pub kind: ParameterKind,
 }
 
+impl Parameter {
+    /// Number of elements.
+    pub fn elements(&self) -> u64 {
+        self.shape.iter().map(|&d| d as u64).product()
+    }
+}
+
+/// One item of the state dict: a parameter, a BatchNorm statistic or the anchors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateItem {
+    /// The reference's name, such as `model.0.bn.running_mean`.
+    pub name: String,
+    /// Its shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Index of the module it belongs to.
+    pub module: usize,
+    /// Optimizer group, for the items that are parameters.
+    pub parameter: Option<ParameterKind>,
+    /// Holds a 64-bit integer (`num_batches_tracked`) where all others hold floats.
+    pub integer: bool,
+}
+
+/// One convolution of the network, with its BatchNorm unless it is one of Detect's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Convolution {
+    /// Name of the block, such as `model.2.cv1`; of Detect's convolutions `model.24.m.0`.
+    pub prefix: String,
+    /// Index of the module it belongs to.
+    pub module: usize,
+    pub c1: usize,
+    pub c2: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+    /// Followed by BatchNorm and SiLU and without bias; otherwise with bias and nothing after it.
+    pub norm: bool,
+}
+
+impl Convolution {
+    /// Name of the convolution's weight.
+    pub fn weight_name(&self) -> String {
+        let infix = if self.norm { ".conv" } else { "" };
+        format!("{}{infix}.weight", self.prefix)
+    }
+
+    /// Its state-dict items in order.
+    fn state(&self) -> Vec<StateItem> {
+        let item = |suffix: &str, shape, parameter| StateItem {
+            name: format!("{}.{suffix}", self.prefix),
+            shape,
+            module: self.module,
+            parameter,
+            integer: suffix == "bn.num_batches_tracked",
+        };
+        let weight = vec![self.c2, self.c1, self.kernel, self.kernel];
+        let channels = vec![self.c2];
+        if self.norm {
+            vec![
+                item("conv.weight", weight, Some(ParameterKind::Weight)),
+                item(
+                    "bn.weight",
+                    channels.clone(),
+                    Some(ParameterKind::NormWeight),
+                ),
+                item("bn.bias", channels.clone(), Some(ParameterKind::Bias)),
+                item("bn.running_mean", channels.clone(), None),
+                item("bn.running_var", channels, None),
+                item("bn.num_batches_tracked", vec![], None),
+            ]
+        } else {
+            vec![
+                item("weight", weight, Some(ParameterKind::Weight)),
+                item("bias", channels, Some(ParameterKind::Bias)),
+            ]
+        }
+    }
+}
+
 /// An architecture with its classes and anchors.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// In serde's eyes it is the reference's yaml dictionary with all multiples already applied
+/// ([`Architecture::to_value`]), so that whatever is deserialized passed the same checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value", into = "serde_json::Value")]
 pub struct Architecture {
     /// The modules in order.
     pub modules: Vec<Module>,
@@ -96,19 +278,294 @@ pub struct Architecture {
 }
 
 impl Architecture {
-    /// A built-in architecture.
+    /// A built-in architecture. `nc` is taken into `1..=MAX_CLASSES`.
     pub fn yolov5(size: Size, nc: usize) -> Self {
-        todo!("{size:?} {nc}")
+        let (depth, width) = size.multiples();
+        let modules = rows::assemble(&builtin_rows(), depth, width, &|module| {
+            format!("module {module}")
+        })
+        .expect("the built-in table is consistent: a test builds every size");
+        Self {
+            modules,
+            anchors: vec![
+                vec![[10., 13.], [16., 30.], [33., 23.]],
+                vec![[30., 61.], [62., 45.], [59., 119.]],
+                vec![[116., 90.], [156., 198.], [373., 326.]],
+            ],
+            nc: nc.clamp(1, MAX_CLASSES),
+            backbone: 10,
+        }
     }
-    /// Reads the reference's architecture yaml; `place` names it in errors.
-    ///
-    /// # Errors
-    /// Names the row and field that cannot be read.
-    pub fn from_yaml(_text: &str, _place: &str, _nc: Option<usize>) -> Result<Self> {
-        todo!()
-    }
+
     /// Every trainable parameter in state-dict order.
     pub fn parameters(&self) -> Vec<Parameter> {
-        todo!()
+        self.state()
+            .into_iter()
+            .filter_map(|item| {
+                Some(Parameter {
+                    kind: item.parameter?,
+                    name: item.name,
+                    shape: item.shape,
+                    module: item.module,
+                })
+            })
+            .collect()
+    }
+
+    /// Every state-dict item in the reference's order: parameters, BatchNorm statistics, anchors.
+    pub fn state(&self) -> Vec<StateItem> {
+        let mut items = Vec::new();
+        for module in &self.modules {
+            if let ModuleKind::Detect { .. } = module.kind {
+                items.push(StateItem {
+                    name: format!("model.{}.anchors", module.index),
+                    shape: vec![self.anchors.len(), self.anchors_per_scale(), 2],
+                    module: module.index,
+                    parameter: None,
+                    integer: false,
+                });
+            }
+            items.extend(
+                self.module_convolutions(module)
+                    .iter()
+                    .flat_map(Convolution::state),
+            );
+        }
+        items
+    }
+
+    /// Every convolution in state-dict order (in C3: cv1, cv2, cv3, then the bottlenecks).
+    pub fn convolutions(&self) -> Vec<Convolution> {
+        self.modules
+            .iter()
+            .flat_map(|module| self.module_convolutions(module))
+            .collect()
+    }
+
+    /// The convolutions of one module in state-dict order.
+    fn module_convolutions(&self, module: &Module) -> Vec<Convolution> {
+        let conv = |suffix: &str, c1, c2, kernel: usize| Convolution {
+            prefix: format!("model.{}{suffix}", module.index),
+            module: module.index,
+            c1,
+            c2,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            norm: true,
+        };
+        match module.kind {
+            ModuleKind::Conv {
+                c1,
+                c2,
+                kernel,
+                stride,
+                padding,
+            } => vec![Convolution {
+                stride,
+                padding,
+                ..conv("", c1, c2, kernel)
+            }],
+            ModuleKind::C3 { c1, c2, n, .. } => {
+                let hidden = c2 / 2;
+                let mut list = vec![
+                    conv(".cv1", c1, hidden, 1),
+                    conv(".cv2", c1, hidden, 1),
+                    conv(".cv3", 2 * hidden, c2, 1),
+                ];
+                for i in 0..n {
+                    list.push(conv(&format!(".m.{i}.cv1"), hidden, hidden, 1));
+                    list.push(conv(&format!(".m.{i}.cv2"), hidden, hidden, 3));
+                }
+                list
+            }
+            ModuleKind::Sppf { c1, c2, .. } => {
+                let hidden = c1 / 2;
+                vec![conv(".cv1", c1, hidden, 1), conv(".cv2", 4 * hidden, c2, 1)]
+            }
+            ModuleKind::Upsample { .. } | ModuleKind::Concat => vec![],
+            ModuleKind::Detect { ref channels } => (channels.iter().enumerate())
+                .map(|(scale, &c1)| Convolution {
+                    norm: false,
+                    ..conv(&format!(".m.{scale}"), c1, self.detect_channels(), 1)
+                })
+                .collect(),
+        }
+    }
+
+    /// Parameters (elements) of each module.
+    pub fn module_parameters(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.modules.len()];
+        for parameter in self.parameters() {
+            counts[parameter.module] += parameter.elements();
+        }
+        counts
+    }
+
+    /// Parameters (elements) of the whole network.
+    pub fn parameter_count(&self) -> u64 {
+        self.module_parameters().iter().sum()
+    }
+
+    /// Anchors per scale (3).
+    pub fn anchors_per_scale(&self) -> usize {
+        self.anchors.first().map_or(0, Vec::len)
+    }
+
+    /// Output channels of each of Detect's convolutions: anchors × (5 + classes).
+    pub fn detect_channels(&self) -> usize {
+        self.anchors_per_scale() * (5 + self.nc)
+    }
+
+    /// Strides of Detect's scales in image pixels (8, 16, 32).
+    pub fn strides(&self) -> Vec<usize> {
+        self.modules
+            .last()
+            .map(|detect| {
+                detect
+                    .from
+                    .iter()
+                    .map(|&i| self.modules[i].stride)
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// The stride that image sides must be multiples of: the largest in the network (32).
+    pub fn max_stride(&self) -> usize {
+        self.modules.iter().map(|m| m.stride).max().unwrap_or(1)
+    }
+
+    /// Anchors in grid units, `[scale][anchor] = [w, h]`, as the state dict holds them.
+    pub fn anchors_grid(&self) -> Vec<Vec<[f32; 2]>> {
+        (self.anchors.iter().zip(self.strides()))
+            .map(|(anchors, stride)| {
+                let stride = stride as f32;
+                anchors
+                    .iter()
+                    .map(|[w, h]| [w / stride, h / stride])
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// Outputs that must be kept after the next module has run, ascending: those read by a module
+    /// other than the next one, and those Detect reads.
+    pub fn saved(&self) -> Vec<usize> {
+        let mut saved = BTreeSet::new();
+        for module in &self.modules {
+            let detect = matches!(module.kind, ModuleKind::Detect { .. });
+            saved.extend(
+                (module.from.iter().copied()).filter(|&from| detect || from + 1 != module.index),
+            );
+        }
+        saved.into_iter().collect()
+    }
+
+    /// Layers as the reference's summary counts them (214 for n): every block, container and leaf,
+    /// the SiLU that all blocks share once.
+    pub fn layers(&self) -> usize {
+        let blocks: usize = (self.modules.iter())
+            .map(|module| match module.kind {
+                // The block, its `Sequential`, and the bottlenecks in it.
+                ModuleKind::C3 { n, .. } => 2 + n,
+                ModuleKind::Sppf { .. } => 1,
+                // Detect and its `ModuleList`.
+                ModuleKind::Detect { .. } => 2,
+                _ => 0,
+            })
+            .sum();
+        let conv_blocks = self.convolutions().iter().filter(|c| c.norm).count();
+        // The model and its `Sequential`.
+        self.leaf_layers() + conv_blocks + blocks + 2
+    }
+
+    /// Layers without children (125 for n): convolutions, BatchNorms, one shared SiLU, max pools,
+    /// Upsamples and Concats.
+    pub fn leaf_layers(&self) -> usize {
+        let convolutions = self.convolutions();
+        let norms = convolutions.iter().filter(|c| c.norm).count();
+        let others = (self.modules.iter())
+            .filter(|m| {
+                matches!(
+                    m.kind,
+                    ModuleKind::Sppf { .. } | ModuleKind::Upsample { .. } | ModuleKind::Concat
+                )
+            })
+            .count();
+        convolutions.len() + norms + usize::from(norms > 0) + others
     }
 }
+
+impl TryFrom<serde_json::Value> for Architecture {
+    type Error = Error;
+
+    fn try_from(value: serde_json::Value) -> Result<Self> {
+        Self::from_value(&value, "architecture", None)
+    }
+}
+
+impl From<Architecture> for serde_json::Value {
+    fn from(architecture: Architecture) -> Self {
+        architecture.to_value()
+    }
+}
+
+/// The 25 rows of FACTS 1 before scaling.
+fn builtin_rows() -> Vec<Row> {
+    let row = |from: &[isize], repeats, kind| Row {
+        from: from.to_vec(),
+        repeats,
+        kind,
+    };
+    let conv = |c2, kernel, stride| {
+        let kind = RowKind::Conv {
+            c2,
+            kernel,
+            stride,
+            padding: kernel / 3, // 6 → 2, 3 → 1, 1 → 0
+        };
+        row(&[-1], 1, kind)
+    };
+    let c3 = |c2, repeats, shortcut| row(&[-1], repeats, RowKind::C3 { c2, shortcut });
+    let upsample = || row(&[-1], 1, RowKind::Upsample { scale: 2 });
+    let concat = |other| row(&[-1, other], 1, RowKind::Concat);
+    vec![
+        conv(64, 6, 2),
+        conv(128, 3, 2),
+        c3(128, 3, true),
+        conv(256, 3, 2),
+        c3(256, 6, true),
+        conv(512, 3, 2),
+        c3(512, 9, true),
+        conv(1024, 3, 2),
+        c3(1024, 3, true),
+        row(
+            &[-1],
+            1,
+            RowKind::Sppf {
+                c2: 1024,
+                kernel: 5,
+            },
+        ),
+        conv(512, 1, 1),
+        upsample(),
+        concat(6),
+        c3(512, 3, false),
+        conv(256, 1, 1),
+        upsample(),
+        concat(4),
+        c3(256, 3, false), // P3
+        conv(256, 3, 2),
+        concat(14),
+        c3(512, 3, false), // P4
+        conv(512, 3, 2),
+        concat(10),
+        c3(1024, 3, false), // P5
+        row(&[17, 20, 23], 1, RowKind::Detect),
+    ]
+}
+
+#[cfg(test)]
+#[path = "architecture_tests.rs"]
+pub(crate) mod tests;

@@ -3,11 +3,11 @@
 pub mod architecture;
 pub mod blocks;
 pub mod costs;
-mod rows;
-mod yaml;
 pub mod detect;
 pub mod norm;
+mod rows;
 pub mod state;
+mod yaml;
 pub mod yolov5;
 
 pub use architecture::{Architecture, Size};
