@@ -30,15 +30,34 @@ pub fn draw_detections(
     let pen = Pen::new(image, style.line_thickness);
     let mut order: Vec<&Detection> = detections.iter().collect();
     order.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
-    for detection in order {
-        let name = class_name(names, detection.class);
-        let tag = match (style.hide_labels, style.hide_conf) {
-            (true, _) => String::new(),
-            (false, true) => name,
-            (false, false) => format!("{name} {:.2}", detection.confidence),
-        };
-        pen.draw_box(image, detection.xyxy, detection.class, &tag);
-    }
+    let boxes: Vec<TaggedBox> = order
+        .into_iter()
+        .map(|detection| {
+            let name = class_name(names, detection.class);
+            let tag = match (style.hide_labels, style.hide_conf) {
+                (true, _) => String::new(),
+                (false, true) => name,
+                (false, false) => format!("{name} {:.2}", detection.confidence),
+            };
+            TaggedBox {
+                xyxy: detection.xyxy,
+                class: detection.class,
+                tag,
+            }
+        })
+        .collect();
+    pen.draw_boxes(image, &boxes);
+}
+
+/// A box to draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaggedBox {
+    /// Corners in pixels of the picture.
+    pub xyxy: [f32; 4],
+    /// Gives the colour.
+    pub class: usize,
+    /// Written on a filled tag; empty for none.
+    pub tag: String,
 }
 
 /// Line width and letter size that go together.
@@ -62,50 +81,56 @@ impl Pen {
         Self { line, font }
     }
 
-    /// Draws a box, and a filled tag above it, or within it where the picture ends. An empty
-    /// tag is left out. Boxes beyond the picture are cut off at its border.
-    pub fn draw_box(&self, image: &mut RgbImage, xyxy: [f32; 4], class: usize, tag: &str) {
-        let size = [image.width() as f32, image.height() as f32];
-        let inset = self.line / 2.0;
-        let hold = |value: f32, axis: usize| {
-            value.clamp(
-                inset.min(size[axis] / 2.0),
-                (size[axis] - inset).max(size[axis] / 2.0),
-            )
-        };
-        let [x0, y0] = [hold(xyxy[0], 0), hold(xyxy[1], 1)];
-        let [x1, y1] = [hold(xyxy[2], 0), hold(xyxy[3], 1)];
-        if !(x0 <= x1 && y0 <= y1) {
-            return;
+    /// Draws boxes, then their tags, so that no border crosses a name; the last ones lie on top. A tag
+    /// stands above its box, or within it where the picture ends. Boxes beyond the picture are cut
+    /// off at its border, and those without an inside are left out.
+    pub fn draw_boxes(&self, image: &mut RgbImage, boxes: &[TaggedBox]) {
+        let visible: Vec<(&TaggedBox, [f32; 4])> = boxes
+            .iter()
+            .filter_map(|tagged| Some((tagged, self.within(image, tagged.xyxy)?)))
+            .collect();
+        for (tagged, xyxy) in &visible {
+            stroke_rect(image, *xyxy, self.line, of_class(tagged.class));
         }
-        let ink = of_class(class);
-        stroke_rect(image, [x0, y0, x1, y1], self.line, ink);
+        for (tagged, xyxy) in &visible {
+            self.draw_tag(image, [xyxy[0], xyxy[1]], tagged);
+        }
+    }
 
+    /// The box held within the picture, so that its whole border shows.
+    fn within(&self, image: &RgbImage, xyxy: [f32; 4]) -> Option<[f32; 4]> {
+        let inset = self.line / 2.0;
+        let hold = |value: f32, size: u32| {
+            let size = size as f32;
+            value.clamp(inset.min(size / 2.0), (size - inset).max(size / 2.0))
+        };
+        let [x0, x1] = [xyxy[0], xyxy[2]].map(|x| hold(x, image.width()));
+        let [y0, y1] = [xyxy[1], xyxy[3]].map(|y| hold(y, image.height()));
+        // Written so that NaN fails too.
+        (x0 <= x1 && y0 <= y1).then_some([x0, y0, x1, y1])
+    }
+
+    fn draw_tag(&self, image: &mut RgbImage, [x, y]: [f32; 2], tagged: &TaggedBox) {
+        let ink = of_class(tagged.class);
+        let inset = self.line / 2.0;
         let padding = self.font * 0.25;
-        let tag = fitted(tag, self.font, size[0] - 2.0 * padding);
-        if tag.is_empty() {
+        let picture_width = image.width() as f32;
+        let text = fitted(&tagged.tag, self.font, picture_width - 2.0 * padding);
+        if text.is_empty() {
             return;
         }
-        let tag_size = [
-            width(&tag, self.font) + 2.0 * padding,
+        let size = [
+            width(&text, self.font) + 2.0 * padding,
             line_height(self.font) + padding * 0.6,
         ];
-        let left = (x0 - inset).min(size[0] - tag_size[0]).max(0.0).round();
-        let above = y0 - inset - tag_size[1];
-        let top = if above >= 0.0 { above } else { y0 - inset }
-            .max(0.0)
-            .round();
-        let filled = [
-            left,
-            top,
-            left + tag_size[0].ceil(),
-            top + tag_size[1].ceil(),
-        ];
+        let left = (x - inset).min(picture_width - size[0]).max(0.0).round();
+        let above = y - inset - size[1];
+        let top = if above >= 0.0 { above } else { y - inset };
+        let top = top.max(0.0).round();
+        let filled = [left, top, left + size[0].ceil(), top + size[1].ceil()];
         fill_rect(image, filled, ink);
         let style = Style::new(self.font, contrast(ink.rgb)).align(Align::Start, Align::Middle);
-        // The middle of the capitals lies a little above the middle of the tag, for the descenders.
-        let middle = top + tag_size[1] / 2.0;
-        draw_text(image, &tag, [left + padding, middle], style);
+        draw_text(image, &text, [left + padding, top + size[1] / 2.0], style);
     }
 }
 

@@ -86,9 +86,9 @@ impl Axes<'_> {
 
     /// A line through values; values beyond the axes are held at the border.
     pub fn line(&self, image: &mut RgbImage, xs: &[f64], ys: &[f64], width: f32, ink: Ink) {
-        let hold = |value: f64, [low, high]: [f64; 2]| {
+        let hold = |value: f64, [from, to]: [f64; 2]| {
             if value.is_finite() {
-                value.clamp(low, high)
+                value.clamp(from.min(to), from.max(to))
             } else {
                 f64::NAN
             }
@@ -118,7 +118,9 @@ struct Ticks {
 }
 
 impl Ticks {
-    fn new([low, high]: [f64; 2], at_most: usize) -> Self {
+    /// For an axis in either direction.
+    fn new([from, to]: [f64; 2], at_most: usize) -> Self {
+        let (low, high) = (from.min(to), from.max(to));
         let span = (high - low).max(f64::MIN_POSITIVE);
         let raw = span / at_most.clamp(2, 10) as f64;
         let magnitude = 10.0_f64.powf(raw.log10().floor());
@@ -195,6 +197,7 @@ mod tests {
             labels([-0.02, 0.021], 5),
             ["-0.02", "-0.01", "0.00", "0.01", "0.02"]
         );
+        assert_eq!(labels([1.0, 0.0], 2), ["0.0", "0.5", "1.0"]);
         assert_eq!(labels([3.0, 3.0], 5).len(), 1);
     }
 

@@ -8,7 +8,7 @@ use frostline::data::Batch;
 use frostline::eval::Detection;
 use image::{RgbImage, imageops};
 
-use super::annotate::Pen;
+use super::annotate::{Pen, TaggedBox};
 use super::axes::blank;
 use super::color::{BLACK, WHITE};
 use super::draw::fill_rect;
@@ -35,7 +35,7 @@ pub fn plot_batch_labels(to: &Path, batch: &Batch, names: &[String]) -> Result<(
         let [cx, cy, bw, bh] = label.cxcywh;
         let (w, h) = (w as f32, h as f32);
         if let Some(boxes) = boxes.get_mut(*picture) {
-            boxes.push(Tagged {
+            boxes.push(TaggedBox {
                 xyxy: [
                     (cx - bw / 2.0) * w,
                     (cy - bh / 2.0) * h,
@@ -61,7 +61,7 @@ pub fn plot_batch_detections(
     detections: &[Vec<Detection>],
     names: &[String],
 ) -> Result<()> {
-    let tagged = |detection: &Detection| Tagged {
+    let tagged = |detection: &Detection| TaggedBox {
         xyxy: detection.xyxy,
         class: detection.class,
         tag: format!(
@@ -70,7 +70,7 @@ pub fn plot_batch_detections(
             detection.confidence
         ),
     };
-    let boxes: Vec<Vec<Tagged>> = detections
+    let boxes: Vec<Vec<TaggedBox>> = detections
         .iter()
         .map(|detections| {
             // NMS gives the most confident first; that one is drawn last, on top.
@@ -83,15 +83,7 @@ pub fn plot_batch_detections(
     save(&grid(batch, &boxes)?, to)
 }
 
-#[derive(Clone)]
-struct Tagged {
-    /// In pixels of the batch's pictures.
-    xyxy: [f32; 4],
-    class: usize,
-    tag: String,
-}
-
-fn grid(batch: &Batch, boxes: &[Vec<Tagged>]) -> Result<RgbImage> {
+fn grid(batch: &Batch, boxes: &[Vec<TaggedBox>]) -> Result<RgbImage> {
     let [pictures, channels, h, w] = batch.shape;
     ensure!(
         channels == 3 && batch.pixels.len() == pictures * 3 * h * w,
@@ -112,10 +104,14 @@ fn grid(batch: &Batch, boxes: &[Vec<Tagged>]) -> Result<RgbImage> {
     for index in 0..shown {
         let mut picture = picture(batch, index, cell);
         let pen = grid_pen(&picture);
-        for tagged in boxes.get(index).into_iter().flatten() {
-            let xyxy = tagged.xyxy.map(|v| v * scale);
-            pen.draw_box(&mut picture, xyxy, tagged.class, &tagged.tag);
-        }
+        let boxes = boxes.get(index).into_iter().flatten();
+        let scaled: Vec<TaggedBox> = boxes
+            .map(|tagged| TaggedBox {
+                xyxy: tagged.xyxy.map(|v| v * scale),
+                ..tagged.clone()
+            })
+            .collect();
+        pen.draw_boxes(&mut picture, &scaled);
         if let Some(name) = batch.placements.get(index).and_then(|p| p.path.file_name()) {
             file_name(&mut picture, &name.to_string_lossy(), pen.font);
         }
@@ -146,7 +142,7 @@ fn grid_pen(picture: &RgbImage) -> Pen {
     let mean_side = (picture.width() + picture.height()) as f32 / 2.0;
     Pen {
         line: (mean_side * 0.004).clamp(1.5, 4.0),
-        font: (mean_side * 0.034).clamp(12.0, 24.0),
+        font: (mean_side * 0.038).clamp(12.0, 24.0),
     }
 }
 

@@ -50,7 +50,7 @@ fn draw(matrix: &ConfusionMatrix, names: &[String]) -> RgbImage {
     let mut image = blank(size[0].ceil() as u32, size[1].ceil() as u32);
 
     let parts = matrix.normalized();
-    let number_font = (cell * 0.3).clamp(11.0, 34.0);
+    let number_font = (cell * 0.36).clamp(11.0, 36.0);
     for predicted in 0..n {
         for actual in 0..n {
             let part = parts[predicted * n + actual];

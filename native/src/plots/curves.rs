@@ -76,7 +76,14 @@ impl Curve<'_> {
         let named = self.values.len() <= MOST_NAMED;
         let mean = mean(self.values, grid.len());
 
-        let mut legend: Vec<(String, Ink, f32)> = Vec::new();
+        let all = if self.peak {
+            let at = argmax(&mean);
+            let value = |values: &[f64]| values.get(at).copied().unwrap_or(0.0);
+            format!("all  {:.2} at {:.3}", value(&mean), value(grid))
+        } else {
+            format!("all  {:.3} mAP@0.5", metrics.map50)
+        };
+        let mut legend: Vec<(String, Ink, f32)> = vec![(all, STRONG, 8.0)];
         if named {
             for (row, class) in metrics.per_class.iter().enumerate() {
                 let name = class_name(names, class.class);
@@ -91,15 +98,6 @@ impl Curve<'_> {
                 legend.push((text, line_ink(class.class, row, named), 3.5));
             }
         }
-        let all = if self.peak {
-            let at = argmax(&mean);
-            let value = |values: &[f64]| values.get(at).copied().unwrap_or(0.0);
-            format!("all  {:.2} at {:.3}", value(&mean), value(grid))
-        } else {
-            format!("all  {:.3} mAP@0.5", metrics.map50)
-        };
-        legend.push((all, STRONG, 8.0));
-
         let longest = legend
             .iter()
             .map(|(text, _, _)| width(text, FONT_PX))
@@ -128,7 +126,7 @@ impl Curve<'_> {
 
         let style = Style::new(FONT_PX, TEXT).align(Align::Start, Align::Middle);
         for (row, (text, ink, thickness)) in legend.iter().enumerate() {
-            let y = axes.frame[1] + FONT_PX * (0.5 + 1.6 * row as f32);
+            let y = axes.frame[1] + FONT_PX * (0.5 + 1.5 * row as f32);
             let x = right + 36.0;
             polyline(&mut image, &[[x, y], [x + DASH_PX, y]], *thickness, *ink);
             draw_text(&mut image, text, [x + DASH_PX + 18.0, y], style);

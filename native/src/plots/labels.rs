@@ -16,6 +16,7 @@ const SIDE_PX: f32 = 1700.0;
 const FONT_PX: f32 = 24.0;
 /// More outlines than this would fill the chart with ink.
 const MOST_OUTLINES: usize = 1000;
+const SMALLEST_FONT_PX: f32 = 9.0;
 const BINS: usize = 50;
 const LONGEST_NAME_PX: f32 = 170.0;
 
@@ -109,8 +110,9 @@ fn class_bars(image: &mut RgbImage, mut frame: [f32; 4], labels: &[Label], names
         fill_rect(image, [x0, y0, x1, y1 - 1.0], of_class(class));
         let middle = (x0 + x1) / 2.0;
         let number = count.to_string();
-        if count > 0 && width(&number, font) < step {
-            let style = Style::new(font, MUTED).align(Align::Middle, Align::End);
+        let number_font = font.min(font * step * 0.92 / width(&number, font).max(1.0));
+        if count > 0 && number_font >= SMALLEST_FONT_PX {
+            let style = Style::new(number_font, MUTED).align(Align::Middle, Align::End);
             draw_text(image, &number, [middle, y0 - 2.0], style);
         }
         if class % every == 0 {
@@ -131,6 +133,9 @@ fn outlines(image: &mut RgbImage, frame: [f32; 4], labels: &[Label]) {
     let above = [(x0 + x1) / 2.0, y0 - FONT_PX * 0.4];
     draw_text(image, "box shapes, centred", above, style);
     let every = labels.len().div_ceil(MOST_OUTLINES).max(1);
+    // Fewer outlines are drawn more strongly.
+    let drawn = labels.len().div_ceil(every) as f32;
+    let alpha = (8.0 / drawn.sqrt()).clamp(0.2, 0.7);
     for label in labels.iter().step_by(every) {
         let [_, _, w, h] = label.cxcywh.map(|v| v.clamp(0.0, 1.0));
         let half = [(x1 - x0) * w / 2.0, (y1 - y0) * h / 2.0];
@@ -141,7 +146,7 @@ fn outlines(image: &mut RgbImage, frame: [f32; 4], labels: &[Label]) {
             middle[0] + half[0],
             middle[1] + half[1],
         ];
-        stroke_rect(image, outline, 1.5, of_class(label.class).alpha(0.45));
+        stroke_rect(image, outline, 1.5, of_class(label.class).alpha(alpha));
     }
     stroke_rect(image, frame, 2.0, AXIS);
 }

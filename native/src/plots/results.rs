@@ -28,8 +28,8 @@ const PANELS_PER_ROW: usize = 5;
 const PANEL_PX: [f32; 2] = [480.0, 450.0];
 const LEGEND_PX: f32 = 60.0;
 const FONT_PX: f32 = 22.0;
-/// Standard deviation of the smoothing, in epochs.
-const SMOOTHING_EPOCHS: f64 = 3.0;
+/// Standard deviation of the smoothing: this part of the epochs, and at most so many of them.
+const SMOOTHING: (f64, f64) = (0.08, 3.0);
 /// Beyond this, dots would hide the line.
 const MOST_DOTS: usize = 60;
 
@@ -137,7 +137,8 @@ fn draw(table: &Table) -> RgbImage {
                 disc(&mut image, dot, 4.5, raw);
             }
         }
-        let smooth = gaussian(values, SMOOTHING_EPOCHS);
+        let deviation = (values.len() as f64 * SMOOTHING.0).min(SMOOTHING.1);
+        let smooth = gaussian(values, deviation);
         axes.line(&mut image, &table.epochs, &smooth, 3.0, smoothed);
     }
     let middle = size[0] / 2.0;
