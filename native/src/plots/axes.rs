@@ -15,6 +15,8 @@ pub struct Axes<'a> {
     pub x: [f64; 2],
     /// Values at its lower and upper border.
     pub y: [f64; 2],
+    /// Ticks along x and y are at least this far apart: 1 for what is counted.
+    pub least_step: [f64; 2],
     /// The em of the tick labels in pixels; titles are larger.
     pub font: f32,
     pub title: &'a str,
@@ -43,7 +45,7 @@ impl Axes<'_> {
         let label = Style::new(self.font, MUTED);
         if ticks_along_x {
             let room = width("0.00", self.font) * 1.8;
-            let ticks = Ticks::new(self.x, ((x1 - x0) / room) as usize);
+            let ticks = Ticks::new(self.x, ((x1 - x0) / room) as usize, self.least_step[0]);
             for value in ticks.values() {
                 let [x, _] = self.to_px(value, self.y[0]);
                 polyline(image, &[[x, y0], [x, y1]], 1.0, GRID);
@@ -55,7 +57,11 @@ impl Axes<'_> {
                 );
             }
         }
-        let ticks = Ticks::new(self.y, ((y1 - y0) / (self.font * 2.6)) as usize);
+        let ticks = Ticks::new(
+            self.y,
+            ((y1 - y0) / (self.font * 2.6)) as usize,
+            self.least_step[1],
+        );
         let mut widest = 0.0_f32;
         for value in ticks.values() {
             let [_, y] = self.to_px(self.x[0], value);
@@ -119,7 +125,7 @@ struct Ticks {
 
 impl Ticks {
     /// For an axis in either direction.
-    fn new([from, to]: [f64; 2], at_most: usize) -> Self {
+    fn new([from, to]: [f64; 2], at_most: usize, least_step: f64) -> Self {
         let (low, high) = (from.min(to), from.max(to));
         let span = (high - low).max(f64::MIN_POSITIVE);
         let raw = span / at_most.clamp(2, 10) as f64;
@@ -128,7 +134,8 @@ impl Ticks {
             .map(|factor| factor * magnitude)
             .into_iter()
             .find(|step| *step >= raw * (1.0 - 1e-9))
-            .unwrap_or(10.0 * magnitude);
+            .unwrap_or(10.0 * magnitude)
+            .max(least_step);
         let first = (low / step - 1e-9).ceil() * step;
         let count = ((high - first) / step + 1e-9).floor().max(0.0) as usize + 1;
         let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
@@ -182,7 +189,7 @@ mod tests {
     use super::*;
 
     fn labels(range: [f64; 2], at_most: usize) -> Vec<String> {
-        let ticks = Ticks::new(range, at_most);
+        let ticks = Ticks::new(range, at_most, 0.0);
         ticks.values().map(|v| ticks.label(v)).collect()
     }
 
@@ -199,6 +206,13 @@ mod tests {
         );
         assert_eq!(labels([1.0, 0.0], 2), ["0.0", "0.5", "1.0"]);
         assert_eq!(labels([3.0, 3.0], 5).len(), 1);
+    }
+
+    #[test]
+    fn what_is_counted_has_no_ticks_between_whole_numbers() {
+        let ticks = Ticks::new([-1.0, 1.0], 10, 1.0);
+        let labels: Vec<String> = ticks.values().map(|v| ticks.label(v)).collect();
+        assert_eq!(labels, ["-1", "0", "1"]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn plot_confusion_matrix(to: &Path, matrix: &ConfusionMatrix, names: &[Strin
 fn draw(matrix: &ConfusionMatrix, names: &[String]) -> RgbImage {
     let n = matrix.nc() + 1;
     let cell = SIDE_PX / n as f32;
-    let name_font = (cell * 0.7).clamp(9.0, FONT_PX);
+    let name_font = (cell * 0.8).clamp(11.0, FONT_PX);
     // With very many classes every second, third, … name is written.
     let every = (name_font * 1.1 / cell).ceil().max(1.0) as usize;
     let labels: Vec<String> = (0..matrix.nc())

@@ -108,6 +108,7 @@ impl Curve<'_> {
             frame: [150.0, 110.0, right, SIZE_PX[1] - 140.0],
             x: [0.0, 1.0],
             y: [0.0, 1.0],
+            least_step: [0.0; 2],
             font: FONT_PX,
             title: self.title,
             x_label: self.x_label,

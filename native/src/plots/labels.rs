@@ -45,6 +45,7 @@ fn draw(labels: &[Label], names: &[String]) -> RgbImage {
         frame,
         x: [0.0, 1.0],
         y: [0.0, 1.0],
+        least_step: [0.0; 2],
         font: FONT_PX,
         title,
         x_label,
@@ -80,7 +81,7 @@ fn class_bars(image: &mut RgbImage, mut frame: [f32; 4], labels: &[Label], names
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
 
     let step = (frame[2] - frame[0]) / classes.max(1) as f32;
-    let font = (step * 0.7).clamp(8.0, FONT_PX);
+    let font = (step * 0.7).clamp(12.0, FONT_PX);
     let named: Vec<String> = (0..classes)
         .map(|class| fitted(&class_name(names, class), font, LONGEST_NAME_PX))
         .collect();
@@ -94,6 +95,7 @@ fn class_bars(image: &mut RgbImage, mut frame: [f32; 4], labels: &[Label], names
         frame,
         x: [0.0, classes.max(1) as f64],
         y: [0.0, most as f64 * 1.08],
+        least_step: [1.0; 2],
         font: FONT_PX,
         title: "boxes in each class",
         x_label: "",

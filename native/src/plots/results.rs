@@ -105,6 +105,11 @@ fn draw(table: &Table) -> RgbImage {
     ];
     let mut image = blank(size[0] as u32, size[1] as u32);
     let (raw, smoothed) = (of_class(0), of_class(1));
+    let mut epochs = range(table.epochs.iter().copied());
+    if epochs[1] - epochs[0] < 1.0 {
+        // A single epoch stands in the middle.
+        epochs = [epochs[0].round() - 1.0, epochs[0].round() + 1.0];
+    }
     for (index, ((_, title), values)) in PANELS.iter().zip(&table.columns).enumerate() {
         let left = (index % PANELS_PER_ROW) as f32 * PANEL_PX[0];
         let top = (index / PANELS_PER_ROW) as f32 * PANEL_PX[1] + LEGEND_PX;
@@ -118,7 +123,8 @@ fn draw(table: &Table) -> RgbImage {
                 left + PANEL_PX[0] - 24.0,
                 top + PANEL_PX[1] - 84.0,
             ],
-            x: range(table.epochs.iter().copied()),
+            x: epochs,
+            least_step: [1.0, 0.0],
             y: [low - margin, high + margin],
             font: FONT_PX,
             title,
@@ -131,15 +137,15 @@ fn draw(table: &Table) -> RgbImage {
             continue;
         }
         axes.line(&mut image, &table.epochs, values, 3.0, raw);
+        let deviation = (values.len() as f64 * SMOOTHING.0).min(SMOOTHING.1);
+        let smooth = gaussian(values, deviation);
+        axes.line(&mut image, &table.epochs, &smooth, 3.0, smoothed);
         if values.len() <= MOST_DOTS {
             for (&epoch, &value) in table.epochs.iter().zip(values) {
                 let dot = axes.to_px(epoch, value);
                 disc(&mut image, dot, 4.5, raw);
             }
         }
-        let deviation = (values.len() as f64 * SMOOTHING.0).min(SMOOTHING.1);
-        let smooth = gaussian(values, deviation);
-        axes.line(&mut image, &table.epochs, &smooth, 3.0, smoothed);
     }
     let middle = size[0] / 2.0;
     legend(&mut image, middle - 190.0, "each epoch", raw);
