@@ -83,8 +83,7 @@ fn candidates(rows: &[f32], nc: usize, options: &NmsOptions) -> Vec<Detection> {
     let mut candidates = Vec::new();
     for row in rows.chunks_exact(5 + nc) {
         let objectness = row[4];
-        // Written so that NaN fails too.
-        if !(objectness > options.conf) {
+        if objectness.is_nan() || objectness <= options.conf {
             continue;
         }
         let xyxy = corners([row[0], row[1], row[2], row[3]]);

@@ -25,7 +25,7 @@ pub struct Axes<'a> {
 }
 
 impl Axes<'_> {
-    pub fn to_px(&self, x: f64, y: f64) -> [f32; 2] {
+    pub fn px(&self, x: f64, y: f64) -> [f32; 2] {
         let [x0, y0, x1, y1] = self.frame;
         let part = |value: f64, [low, high]: [f64; 2]| ((value - low) / (high - low)) as f32;
         [
@@ -47,7 +47,7 @@ impl Axes<'_> {
             let room = width("0.00", self.font) * 1.8;
             let ticks = Ticks::new(self.x, ((x1 - x0) / room) as usize, self.least_step[0]);
             for value in ticks.values() {
-                let [x, _] = self.to_px(value, self.y[0]);
+                let [x, _] = self.px(value, self.y[0]);
                 polyline(image, &[[x, y0], [x, y1]], 1.0, GRID);
                 draw_text(
                     image,
@@ -64,7 +64,7 @@ impl Axes<'_> {
         );
         let mut widest = 0.0_f32;
         for value in ticks.values() {
-            let [_, y] = self.to_px(self.x[0], value);
+            let [_, y] = self.px(self.x[0], value);
             polyline(image, &[[x0, y], [x1, y]], 1.0, GRID);
             let text = ticks.label(value);
             widest = widest.max(width(&text, self.font));
@@ -102,7 +102,7 @@ impl Axes<'_> {
         let points: Vec<[f32; 2]> = xs
             .iter()
             .zip(ys)
-            .map(|(&x, &y)| self.to_px(hold(x, self.x), hold(y, self.y)))
+            .map(|(&x, &y)| self.px(hold(x, self.x), hold(y, self.y)))
             .collect();
         polyline(image, &points, width, ink);
     }

@@ -107,8 +107,8 @@ fn class_bars(image: &mut RgbImage, mut frame: [f32; 4], labels: &[Label], names
     }
     let every = (font * 1.1 / step).ceil().max(1.0) as usize;
     for (class, (&count, name)) in counts.iter().zip(&named).enumerate() {
-        let [x0, y0] = axes.to_px(class as f64 + 0.12, count as f64);
-        let [x1, y1] = axes.to_px(class as f64 + 0.88, 0.0);
+        let [x0, y0] = axes.px(class as f64 + 0.12, count as f64);
+        let [x1, y1] = axes.px(class as f64 + 0.88, 0.0);
         fill_rect(image, [x0, y0, x1, y1 - 1.0], of_class(class));
         let middle = (x0 + x1) / 2.0;
         let number = count.to_string();
@@ -164,8 +164,8 @@ fn density(image: &mut RgbImage, axes: &Axes<'_>, values: impl Iterator<Item = [
     for (index, &count) in counts.iter().enumerate().filter(|(_, c)| **c > 0) {
         let edge = |i: usize| i as f64 / BINS as f64;
         let (column, row) = (index % BINS, index / BINS);
-        let a = axes.to_px(edge(column), edge(row));
-        let b = axes.to_px(edge(column + 1), edge(row + 1));
+        let a = axes.px(edge(column), edge(row));
+        let b = axes.px(edge(column + 1), edge(row + 1));
         // The square root keeps single boxes visible beside crowds.
         let shade = (f64::from(count) / f64::from(most)).sqrt() * 0.88 + 0.12;
         let cell = [a[0], a[1].min(b[1]), b[0], a[1].max(b[1])];

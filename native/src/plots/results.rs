@@ -142,7 +142,7 @@ fn draw(table: &Table) -> RgbImage {
         axes.line(&mut image, &table.epochs, &smooth, 3.0, smoothed);
         if values.len() <= MOST_DOTS {
             for (&epoch, &value) in table.epochs.iter().zip(values) {
-                let dot = axes.to_px(epoch, value);
+                let dot = axes.px(epoch, value);
                 disc(&mut image, dot, 4.5, raw);
             }
         }
