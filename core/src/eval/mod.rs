@@ -1,5 +1,15 @@
 //! NMS, average precision, confusion matrix, validation.
 
+pub mod average_precision;
+pub mod confusion;
+pub mod evaluator;
+pub mod matching;
+pub mod nms;
+
+pub use confusion::ConfusionMatrix;
+pub use evaluator::{ClassMetrics, Curves, Evaluator, Metrics};
+pub use nms::{NmsOptions, nms};
+
 /// One detected object.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
