@@ -1,14 +1,17 @@
 //! NMS, average precision, confusion matrix, validation.
 
+pub mod augment;
 pub mod average_precision;
 pub mod confusion;
 pub mod evaluator;
 pub mod matching;
 pub mod nms;
+pub mod validate;
 
 pub use confusion::ConfusionMatrix;
 pub use evaluator::{ClassMetrics, Curves, Evaluator, Metrics};
 pub use nms::{NmsOptions, nms};
+pub use validate::{ValidateOptions, Validation, Validator};
 
 /// One detected object.
 #[derive(Debug, Clone, Copy, PartialEq)]

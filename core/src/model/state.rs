@@ -69,7 +69,7 @@ impl Held {
             Self::Count(value) => Ok(TensorData::new(vec![value], Vec::<usize>::new())),
             Self::Float { flat, shape } => {
                 let data = flat.into_data_async().await.map_err(crate::device::failed)?.convert::<f32>();
-                Ok(TensorData::new(data.into_vec::<f32>().map_err(crate::device::failed)?, shape))
+                Ok(TensorData::new(data.try_into_vec::<f32>().map_err(crate::device::failed)?, shape))
             }
         }
     }

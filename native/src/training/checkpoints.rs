@@ -1,0 +1,119 @@
+//! `last` and `best`: written atomically; `last` holds everything for an exact resume.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use burn::tensor::read_sync;
+use frostline::model::Yolov5;
+use frostline::train::Session;
+use frostline::train::snapshot::SessionRecord;
+use frostline::weights::atomic::write_atomically;
+use frostline::weights::{Checkpoint, Precision};
+
+/// The metadata key of the run's record.
+const RUN: &str = "run";
+
+/// What a run remembers beside the session.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RunRecord {
+    /// The session's part.
+    pub session: SessionRecord,
+    /// First batch of the next epoch that has not been trained: above 0 when the run was interrupted within it.
+    pub next_batch: usize,
+    /// Sums of the losses over the batches of that epoch so far.
+    pub loss_sums: [f64; 3],
+    /// Best fitness so far.
+    pub best_fitness: f64,
+    /// Its epoch.
+    pub best_epoch: usize,
+    /// AP50-95 per class at the last validation, for image weights.
+    pub class_map: Vec<f64>,
+    /// The learning rate in force, which may have been chosen by the program.
+    pub lr0: f64,
+    /// Pictures per optimizer step.
+    pub nominal: usize,
+}
+
+/// The files of a run.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    names: Vec<String>,
+}
+
+impl Checkpoints {
+    /// Checkpoints in `folder` for classes `names`.
+    pub fn new(folder: PathBuf, names: Vec<String>) -> Self {
+        Self { folder, names }
+    }
+
+    /// The newest state.
+    pub fn last(&self) -> PathBuf {
+        self.folder.join("last.safetensors")
+    }
+
+    /// The state with the best fitness.
+    pub fn best(&self) -> PathBuf {
+        self.folder.join("best.safetensors")
+    }
+
+    /// Writes `last`.
+    ///
+    /// # Errors
+    /// When the device or the disk fails.
+    pub fn save_last(&self, session: &mut Session, next_epoch: usize, record: impl FnOnce(SessionRecord) -> RunRecord) -> anyhow::Result<()> {
+        let (tensors, part) = read_sync(session.snapshot(next_epoch))?;
+        let record = record(part);
+        let mut metadata = BTreeMap::new();
+        metadata.insert(RUN.to_owned(), serde_json::to_string(&record)?);
+        let checkpoint = Checkpoint {
+            tensors,
+            names: Some(self.names.clone()),
+            architecture: Some(session.model.architecture().clone()),
+            metadata,
+            epoch: Some(next_epoch as i64 - 1),
+            best_fitness: Some(record.best_fitness),
+        };
+        write_atomically(self.last(), &checkpoint.to_safetensors(Precision::Full)?)?;
+        Ok(())
+    }
+
+    /// Writes the EMA's weights in half precision, as they are shared.
+    ///
+    /// # Errors
+    /// When the device or the disk fails.
+    pub fn save_weights(&self, model: &mut Yolov5, epoch: usize, fitness: f64, to: &Path) -> anyhow::Result<()> {
+        let checkpoint = Checkpoint {
+            tensors: read_sync(model.state_dict())?,
+            names: Some(self.names.clone()),
+            architecture: Some(model.architecture().clone()),
+            metadata: BTreeMap::new(),
+            epoch: Some(epoch as i64),
+            best_fitness: Some(fitness),
+        };
+        write_atomically(to, &checkpoint.to_safetensors(Precision::Half)?)?;
+        Ok(())
+    }
+
+    /// Writes the EMA's weights after `epoch` under a name of their own.
+    ///
+    /// # Errors
+    /// When the device or the disk fails.
+    pub fn save_epoch(&self, model: &mut Yolov5, epoch: usize, fitness: f64) -> anyhow::Result<()> {
+        self.save_weights(model, epoch, fitness, &self.folder.join(format!("epoch{epoch}.safetensors")))
+    }
+}
+
+/// Reads a `last` for a resume.
+///
+/// # Errors
+/// When the file is no interrupted run.
+pub fn read_last(path: &Path) -> anyhow::Result<(Checkpoint, RunRecord)> {
+    let checkpoint = Checkpoint::read(path)?;
+    let record = checkpoint.metadata.get(RUN).with_context(|| {
+        format!("{}: found weights of a finished run, expected the state of an interrupted one. Start a new run with --weights {0}", path.display())
+    })?;
+    let record = serde_json::from_str(record).with_context(|| format!("{}: the run's record cannot be read", path.display()))?;
+    Ok((checkpoint, record))
+}

@@ -1,0 +1,148 @@
+//! Batches for training and validation, made in the background.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use frostline::data::cache::{CacheMode, CacheOptions};
+use frostline::data::dataset::{DataConfig, Dataset, OpenOptions, Split};
+use frostline::data::rect::RectBatches;
+use frostline::data::resize::Purpose;
+use frostline::data::transform::{TrainTransform, batch, order, rng_for, val_sample};
+use frostline::data::{Batch, Source};
+use frostline::train::Hyp;
+use frostline::{Error, Result};
+
+use crate::loader::Loader;
+use crate::progress::{Progress, say};
+
+/// Strides that a validation batch is padded by.
+const VAL_PAD: f64 = 0.5;
+/// Batches that wait ready.
+const PREFETCH: usize = 4;
+/// Memory that cached pictures may take.
+const CACHE_BUDGET_BYTES: u64 = 8 << 30;
+
+/// Opens a split and says what was found.
+///
+/// # Errors
+/// As [`Dataset::open`].
+pub fn open(config: &DataConfig, split: Split, imgsz: usize, single_cls: bool, cache: CacheMode, cache_folder: Option<PathBuf>) -> Result<Dataset> {
+    let options = OpenOptions {
+        single_cls,
+        imgsz,
+        purpose: if split == Split::Train { Purpose::Train } else { Purpose::Val },
+        require_labels: split == Split::Train,
+        cache: CacheOptions { mode: cache, folder: cache_folder, budget_bytes: CACHE_BUDGET_BYTES },
+        ..OpenOptions::default()
+    };
+    let progress = Progress::new(format!("scan {split}"), 0);
+    let dataset = Dataset::open(config, split, &options, &mut |done, total| progress.set_range(done, total))?;
+    progress.clear();
+    say(&format!("{split}: {}", dataset.summary()));
+    for problem in dataset.problems.iter().take(10) {
+        say(&format!("  {problem}"));
+    }
+    if dataset.problems.len() > 10 {
+        say(&format!("  and {} more: `frostline data check` lists them all", dataset.problems.len() - 10));
+    }
+    if let Some(message) = dataset.cache_message() {
+        say(&message);
+    }
+    Ok(dataset)
+}
+
+/// The training pictures of a run.
+#[derive(Debug, Clone)]
+pub struct TrainData {
+    /// The pictures.
+    pub dataset: Arc<Dataset>,
+    transform: TrainTransform,
+    batch_size: usize,
+    seed: u64,
+    workers: usize,
+}
+
+impl TrainData {
+    /// Training data with augmentation by `hyp`.
+    pub fn new(dataset: Arc<Dataset>, hyp: &Hyp, imgsz: usize, rect: bool, batch_size: usize, seed: u64, workers: usize) -> Self {
+        let rect = rect.then(|| {
+            let sizes: Vec<[usize; 2]> = dataset.items.iter().map(|item| item.size).collect();
+            Arc::new(RectBatches::new(&sizes, imgsz, batch_size, 32, 0.0))
+        });
+        let transform = TrainTransform { imgsz, hyp: hyp.clone(), augment: true, mosaic: rect.is_none(), rect, pool: None };
+        Self { dataset, transform, batch_size, seed, workers }
+    }
+
+    /// Batches per epoch.
+    pub fn batches(&self) -> usize {
+        self.dataset.items.len().div_ceil(self.batch_size)
+    }
+
+    /// The batches of `epoch` from number `first` on. `picks` replaces the shuffled order, as image weights do.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn epoch(&self, epoch: usize, first: usize, picks: Option<Vec<usize>>) -> Result<Loader<Batch>> {
+        let order = match (&self.transform.rect, picks) {
+            (Some(rect), _) => rect.order.clone(),
+            (None, Some(picks)) => picks,
+            (None, None) => order(self.seed, epoch, self.dataset.items.len()),
+        };
+        let this = self.clone();
+        Loader::new(first..self.batches(), self.workers, PREFETCH, move |number| {
+            let start = number * this.batch_size;
+            let end = (start + this.batch_size).min(order.len());
+            let samples = (start..end)
+                .map(|position| {
+                    let mut rng = rng_for(this.seed, epoch, position);
+                    this.transform.sample(&*this.dataset, order[position], &mut rng)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            batch(samples)
+        })
+    }
+}
+
+/// The pictures that are validated on, in batches of like shape.
+#[derive(Debug, Clone)]
+pub struct ValData {
+    /// The pictures.
+    pub dataset: Arc<Dataset>,
+    rect: Arc<RectBatches>,
+    workers: usize,
+}
+
+impl ValData {
+    /// Validation data, cut into rectangles or kept square.
+    pub fn new(dataset: Arc<Dataset>, imgsz: usize, batch_size: usize, workers: usize) -> Self {
+        let sizes: Vec<[usize; 2]> = dataset.items.iter().map(|item| item.size).collect();
+        let rect = Arc::new(RectBatches::new(&sizes, imgsz, batch_size, 32, VAL_PAD));
+        Self { dataset, rect, workers }
+    }
+
+    /// Number of batches.
+    pub fn batches(&self) -> usize {
+        self.rect.batches().len()
+    }
+
+    /// All batches.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn load(&self) -> Result<Loader<Batch>> {
+        let this = self.clone();
+        Loader::new(0..self.batches(), self.workers, PREFETCH, move |number| {
+            let Some((indices, shape)) = this.rect.batches().nth(number) else {
+                return Err(Error::input("validation", format!("batch {number}"), "a batch of the set", ""));
+            };
+            let samples =
+                indices.iter().map(|&index| val_sample(&*this.dataset, index, shape)).collect::<Result<Vec<_>>>()?;
+            batch(samples)
+        })
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.dataset.len()
+    }
+}

@@ -1,0 +1,9 @@
+//! A training run: from settled settings to validated weights in a run folder.
+
+pub mod checkpoints;
+pub mod data;
+pub mod run;
+pub mod start;
+pub mod validation;
+
+pub use run::train;

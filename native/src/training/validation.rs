@@ -1,0 +1,60 @@
+//! Validation with a progress bar, and the table that is printed of it.
+
+use burn::tensor::{Device, read_sync};
+use frostline::data::{Batch, Placement};
+use frostline::eval::{Detection, Metrics, ValidateOptions, Validation, Validator};
+use frostline::loss::DetectionLoss;
+use frostline::model::Yolov5;
+
+use super::data::ValData;
+use crate::interrupt;
+use crate::progress::{Progress, say};
+
+/// Validates `model`; `see` gets every batch with what was found in it.
+///
+/// # Errors
+/// When a picture cannot be read, the device fails or the person interrupts.
+pub fn validate(
+    model: &mut Yolov5,
+    data: &ValData,
+    loss: Option<&DetectionLoss>,
+    options: ValidateOptions,
+    device: &Device,
+    see: &mut dyn FnMut(usize, &Batch, &[Vec<Detection>]) -> anyhow::Result<()>,
+) -> anyhow::Result<Validation> {
+    let mut validator = Validator::new(model.architecture().nc, options);
+    let progress = Progress::new("validate", data.batches());
+    for (number, batch) in data.load()?.enumerate() {
+        let batch = batch?;
+        let found = read_sync(validator.batch(model, loss, &batch, device))?;
+        see(number, &batch, &found)?;
+        progress.inc(1);
+        interrupt::check()?;
+    }
+    progress.clear();
+    Ok(validator.finish())
+}
+
+/// Prints the table of a validation; per class when asked or when there are few.
+pub fn print_table(metrics: &Metrics, names: &[String], verbose: bool) {
+    say(&format!("{:>22} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}", "class", "pictures", "labels", "P", "R", "mAP50", "mAP50-95"));
+    say(&format!(
+        "{:>22} {:>8} {:>8} {:>8.3} {:>8.3} {:>8.3} {:>9.3}",
+        "all", metrics.seen, metrics.labels, metrics.precision, metrics.recall, metrics.map50, metrics.map
+    ));
+    if !verbose && names.len() > 30 {
+        return;
+    }
+    for class in &metrics.per_class {
+        let name = names.get(class.class).map_or("?", String::as_str);
+        say(&format!(
+            "{name:>22} {:>8} {:>8} {:>8.3} {:>8.3} {:>8.3} {:>9.3}",
+            class.pictures, class.labels, class.p, class.r, class.ap50, class.ap
+        ));
+    }
+}
+
+/// The placement-free name of a picture, for result files.
+pub fn stem(placement: &Placement) -> String {
+    placement.path.file_stem().map_or_else(|| "picture".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
