@@ -191,9 +191,9 @@ pub fn autoanchor(
     if before.bpr > GOOD_RECALL {
         return report;
     }
-    // The search sees the boxes as they are, without the random growth of the check.
-    let sizes = box_sizes((0..source.len()).map(pictures), imgsz, || 1.0);
-    let found = search_anchors(&sizes, given.len(), threshold, GENERATIONS, rng);
+    // The search sees the boxes as they are; both fits are measured with the check's growth.
+    let plain = box_sizes((0..source.len()).map(pictures), imgsz, || 1.0);
+    let found = search_anchors(&plain, given.len(), threshold, GENERATIONS, rng);
     let Some(found) = found else {
         return report;
     };
@@ -315,5 +315,59 @@ mod tests {
         assert_eq!(search_anchors(&[[10.0, 0.0]; 50], 9, 4.0, 10, rng), None);
         let fit = anchor_fit(&[], &[[10.0, 13.0]], 4.0);
         assert_eq!((fit.bpr, fit.aat, fit.fitness), (0.0, 0.0, 0.0));
+    }
+
+    struct Tiny(Vec<Label>);
+
+    impl Source for Tiny {
+        fn len(&self) -> usize {
+            40
+        }
+        fn picture(&self, _: usize) -> crate::Result<std::sync::Arc<crate::data::Picture>> {
+            unreachable!("anchors need no pixels")
+        }
+        fn labels(&self, index: usize) -> &[Label] {
+            &self.0[index * 5..][..5]
+        }
+        fn path(&self, _: usize) -> &std::path::Path {
+            std::path::Path::new("tiny")
+        }
+        fn original_size(&self, _: usize) -> [usize; 2] {
+            [640, 480]
+        }
+    }
+
+    /// 200 boxes whose sides are fractions of the picture from `low` to `2 · low`.
+    fn tiny(low: f64) -> Tiny {
+        let rng = &mut ChaCha8Rng::seed_from_u64(9);
+        let mut side = || uniform(rng, low, 2.0 * low) as f32;
+        let label = |_| Label {
+            class: 0,
+            cxcywh: [0.5, 0.5, side(), side()],
+        };
+        Tiny((0..200).map(label).collect())
+    }
+
+    #[test]
+    fn anchors_that_fit_are_kept_and_others_replaced_in_their_scales() {
+        let golden = golden::json("extra/extra.json");
+        let yolov5 = anchors_of(&golden["autoanchor"]["anchors_px"]);
+        let scales: Vec<Vec<[f32; 2]>> = yolov5.chunks(3).map(<[_]>::to_vec).collect();
+        let rng = &mut ChaCha8Rng::seed_from_u64(1);
+        let kept = autoanchor(&tiny(0.1), 640, &scales, 4.0, rng);
+        assert!(
+            !kept.replaced && kept.after.is_none() && kept.anchors == scales,
+            "{kept:?}"
+        );
+        // Boxes of about 3 px lie beyond a quarter of the smallest anchor.
+        let found = autoanchor(&tiny(0.0035), 640, &scales, 4.0, rng);
+        let after = found.after.expect("a search");
+        assert!(found.before.bpr < 0.5 && after.bpr > 0.95, "{found:?}");
+        assert!(found.replaced);
+        assert_eq!(
+            found.anchors.iter().map(Vec::len).collect::<Vec<_>>(),
+            [3, 3, 3]
+        );
+        assert!(found.anchors[2][2][0] < 10.0, "{found:?}");
     }
 }

@@ -109,7 +109,7 @@ impl Hue {
         let sixths = f32::from(hue) * (6.0 / 180.0);
         let whole = sixths.floor();
         let beyond = sixths - whole;
-        let rising = whole as usize % 2 == 0;
+        let rising = (whole as usize).is_multiple_of(2);
         Self {
             order: ORDER[whole as usize % 6],
             loss: f64::from(if rising { 1.0 - beyond } else { beyond }),

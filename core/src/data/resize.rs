@@ -48,11 +48,10 @@ pub fn resize_area(image: &RgbImage, to: [usize; 2]) -> RgbImage {
     resized(image, to, area::<3>)
 }
 
-fn resized(
-    image: &RgbImage,
-    to: [usize; 2],
-    resample: fn(&[u8], [usize; 2], &mut [u8], [usize; 2]),
-) -> RgbImage {
+/// From bytes of a size `[w, h]` to bytes of another.
+type Resample = fn(&[u8], [usize; 2], &mut [u8], [usize; 2]);
+
+fn resized(image: &RgbImage, to: [usize; 2], resample: Resample) -> RgbImage {
     let from = [image.width() as usize, image.height() as usize];
     let mut out = RgbImage::new(to[0] as u32, to[1] as u32);
     if from.contains(&0) || to.contains(&0) {

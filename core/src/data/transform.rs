@@ -324,10 +324,8 @@ pub fn resize_batch(batch: Batch, size: usize, stride: usize) -> Batch {
     let growth = [to[0] as f64 / width as f64, to[1] as f64 / height as f64];
     let mut placements = batch.placements;
     for placement in &mut placements {
-        for axis in 0..2 {
-            placement.ratio[axis] *= growth[axis];
-            placement.pad[axis] *= growth[axis];
-        }
+        placement.ratio = [0, 1].map(|axis| placement.ratio[axis] * growth[axis]);
+        placement.pad = [0, 1].map(|axis| placement.pad[axis] * growth[axis]);
     }
     Batch {
         pixels,
