@@ -1,4 +1,27 @@
 //! Data sets, labels, pictures, augmentation and batches.
+//!
+//! Two orders, used throughout: a picture's *size* is `[w, h]`, a network's *shape* is `[h, w]`.
+
+pub mod affine;
+pub mod anchors;
+pub mod augment;
+pub mod class_weights;
+pub mod copy_paste;
+#[cfg(test)]
+mod golden;
+pub mod hsv;
+pub mod kmeans;
+pub mod letterbox;
+pub mod mosaic;
+pub mod rect;
+pub mod resize;
+pub mod transform;
+mod warp;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::Result;
 
 /// One labelled box: class index and `[cx, cy, w, h]` as fractions of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,4 +67,46 @@ pub struct Batch {
     pub targets: Vec<(usize, Label)>,
     /// One per picture.
     pub placements: Vec<Placement>,
+}
+
+/// A decoded picture, already resized for the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels; the longer side is the image size that the source was opened with.
+    pub image: image::RgbImage,
+    /// Size `[w, h]` of the file's picture in pixels after its EXIF orientation was applied.
+    pub original: [usize; 2],
+}
+
+/// Where training and validation take labelled pictures from: a folder on a disk, or memory.
+pub trait Source: Send + Sync {
+    /// How many pictures there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is nothing to learn from.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The picture `index`, resized so that its longer side is the image size.
+    ///
+    /// # Errors
+    /// When the picture cannot be read, or `index` is beyond the end.
+    fn picture(&self, index: usize) -> Result<Arc<Picture>>;
+
+    /// The boxes of picture `index`; none when it is a background or `index` is beyond the end.
+    fn labels(&self, index: usize) -> &[Label];
+
+    /// The outline of each label of picture `index` in fractions of the picture, where the label
+    /// was given as a polygon: what copy-paste cuts out. Empty when there is no outline at all.
+    fn segments(&self, index: usize) -> &[Option<Vec<[f32; 2]>>] {
+        let _ = index;
+        &[]
+    }
+
+    /// The file of picture `index`, or its name.
+    fn path(&self, index: usize) -> &Path;
+
+    /// Size `[w, h]` of picture `index` in pixels, known without decoding it.
+    fn original_size(&self, index: usize) -> [usize; 2];
 }
