@@ -181,6 +181,22 @@ impl Yolov5 {
         }
     }
 
+    /// Rounds all weights and statistics to half precision, as the reference does once before training.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn round_to_half(&mut self, device: &Device) -> Result<()> {
+        let state: StateDict = self
+            .state_dict()
+            .await?
+            .into_iter()
+            .filter(|(_, data)| data.dtype.is_float())
+            .map(|(name, data)| (name, data.convert::<half::f16>()))
+            .collect();
+        self.load(&state, device);
+        Ok(())
+    }
+
     /// Walks all state in state-dict order.
     pub fn visit<V: Visitor>(&mut self, visitor: &mut V) {
         for (index, layer) in self.modules.iter_mut().enumerate() {

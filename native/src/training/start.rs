@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use burn::tensor::Device;
+use burn::tensor::{Device, read_sync};
 use frostline::data::Source;
 use frostline::data::anchors::autoanchor;
 use frostline::data::transform::epoch_rng;
@@ -107,7 +107,7 @@ pub fn start(settings: &TrainSettings, nc: usize, source: &dyn Source, device: &
             say(&format!("autoanchor: best possible recall {recall:.4}, {verdict}"));
         }
     }
-    model.round_to_half();
+    read_sync(model.round_to_half(device))?;
     Ok(Start { model, plan })
 }
 

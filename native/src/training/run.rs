@@ -1,0 +1,393 @@
+//! The run itself: epochs of steps, validation, checkpoints, and what is said about them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::{Device, read_sync};
+use frostline::data::class_weights::{class_weights, class_weights_by_map, image_weight, weighted_order};
+use frostline::data::dataset::{DataConfig, Split};
+use frostline::data::transform::{epoch_rng, multi_scale_size, resize_batch, rng_for};
+use frostline::data::Label;
+use frostline::eval::{Metrics, ValidateOptions};
+use frostline::freeze::FreezePlan;
+use frostline::loss::DetectionLoss;
+use frostline::model::Yolov5;
+use frostline::train::snapshot::SessionRecord;
+use frostline::train::{Hyp, Receipt, Session, SessionConfig};
+
+use super::checkpoints::{Checkpoints, RunRecord, read_last};
+use super::data::{TrainData, ValData, open};
+use super::start::{Start, start};
+use super::validation::{print_table, validate};
+use crate::args::TrainSettings;
+use crate::interrupt;
+use crate::plots;
+use crate::progress::{Progress, say};
+use crate::results::{EpochRow, Results};
+use crate::run_folder::RunFolder;
+
+/// A run with fewer optimizer steps than this at the reference's 64 pictures per step takes a step per batch.
+const FEW_STEPS: usize = 1000;
+/// The reference's pictures per optimizer step.
+const NOMINAL: usize = 64;
+/// Training batches and validation batches that are drawn.
+const DRAWN_BATCHES: usize = 3;
+/// How much faster than the default the rate is when only Detect trains: few parameters, all of them near the loss.
+const DETECT_ONLY_RATE: f64 = 20.0;
+
+/// Where a run stands; what of it must survive an interruption goes into [`RunRecord`].
+struct Progression {
+    epoch: usize,
+    batch: usize,
+    loss_sums: [f64; 3],
+    best_fitness: f64,
+    best_epoch: usize,
+    class_map: Vec<f64>,
+}
+
+struct Run<'a> {
+    settings: &'a TrainSettings,
+    hyp: Hyp,
+    nominal: usize,
+    names: Vec<String>,
+    folder: RunFolder,
+    files: Checkpoints,
+    train: TrainData,
+    val: ValData,
+    device: Device,
+    started: Instant,
+}
+
+/// Trains by `settings`.
+///
+/// # Errors
+/// When an input does not say what it should, the device or the disk fails, or the person interrupts.
+pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
+    interrupt::install()?;
+    let chosen = frostline::device::choose(settings.device)?;
+    say(&format!("device: {} ({}), {}", chosen.info.id, chosen.info.name, chosen.why));
+    let device = chosen.info.device;
+
+    let resumed = match &settings.resume {
+        Some(from) => {
+            let folder = RunFolder::existing(&from.run);
+            let path = match &from.checkpoint {
+                Some(path) => path.clone(),
+                None => Checkpoints::new(folder.weights()?, Vec::new()).last(),
+            };
+            Some((folder, path.clone(), read_last(&path)?))
+        }
+        None => None,
+    };
+
+    let config = DataConfig::read(&settings.data)?;
+    let folder = match &resumed {
+        Some((folder, ..)) => folder.clone(),
+        None => RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?,
+    };
+    let cache = settings.cache_mode();
+    let cache_folder = Some(settings.project.join("cache"));
+    let train_set = Arc::new(open(&config, Split::Train, settings.imgsz, settings.single_cls, cache, cache_folder.clone())?);
+    let val_set = Arc::new(open(&config, Split::Val, settings.imgsz, settings.single_cls, cache, cache_folder)?);
+    let names = train_set.names.clone();
+
+    let Start { model, plan } = match &resumed {
+        None => start(settings, names.len(), &*train_set, &device)?,
+        Some((_, path, (checkpoint, _))) => {
+            let architecture = super::start::architecture_of(checkpoint, path, names.len())?;
+            let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
+            Start { model: Yolov5::new(architecture, settings.seed, &device), plan }
+        }
+    };
+    let train = TrainData::new(
+        Arc::clone(&train_set),
+        &settings.hyp,
+        settings.imgsz,
+        settings.rect,
+        settings.batch_size,
+        settings.seed,
+        settings.workers,
+    );
+    let val = ValData::new(val_set, settings.imgsz, settings.batch_size * 2, settings.workers);
+
+    let mut hyp = settings.hyp.clone();
+    let nominal = match &resumed {
+        Some((_, _, (_, record))) => {
+            hyp.lr0 = record.lr0;
+            record.nominal
+        }
+        None => {
+            hyp.lr0 = rate(settings, &plan, model.architecture().modules.len());
+            nominal_batch(settings, train.batches())
+        }
+    };
+    let session_config = SessionConfig {
+        hyp: hyp.clone(),
+        epochs: settings.epochs,
+        batches: train.batches(),
+        batch: settings.batch_size,
+        nominal,
+        imgsz: settings.imgsz,
+        optimizer: settings.optimizer,
+        cosine: settings.cos_lr,
+        freeze_norms: settings.freeze_bn,
+        reference_schedule: settings.reference_schedule,
+    };
+    say_plan(&plan, &model, &session_config);
+    let mut session = Session::new(model, plan, session_config, &device);
+
+    let files = Checkpoints::new(folder.weights()?, names.clone());
+    let mut at = Progression {
+        epoch: 0,
+        batch: 0,
+        loss_sums: [0.0; 3],
+        best_fitness: f64::NEG_INFINITY,
+        best_epoch: 0,
+        class_map: vec![0.0; names.len()],
+    };
+    let results = match &resumed {
+        Some((_, path, (checkpoint, record))) => {
+            session.restore(&checkpoint.tensors, &record.session)?;
+            at = Progression {
+                epoch: record.session.next_epoch,
+                batch: record.next_batch,
+                loss_sums: record.loss_sums,
+                best_fitness: record.best_fitness,
+                best_epoch: record.best_epoch,
+                class_map: record.class_map.clone(),
+            };
+            say(&format!("resuming {} at epoch {}, batch {}", path.display(), at.epoch + 1, at.batch + 1));
+            Results::resume(folder.file("results.csv"), at.epoch)?
+        }
+        None => {
+            std::fs::write(folder.file("hyp.yaml"), hyp.to_yaml())?;
+            std::fs::write(folder.file("opt.yaml"), settings.to_yaml()?)?;
+            if !settings.noplots {
+                let labels: Vec<Label> = train_set.items.iter().flat_map(|item| item.labels.iter().copied()).collect();
+                plots::plot_labels(&folder.file("labels.jpg"), &labels, &names)?;
+            }
+            Results::create(folder.file("results.csv"))?
+        }
+    };
+    say(&format!("writing to {}", folder.path().display()));
+    let run = Run { settings, hyp, nominal, names, folder, files, train, val, device, started: Instant::now() };
+    run.epochs(&mut session, &mut at, results)
+}
+
+/// The learning rate: a person's, or faster when only Detect trains.
+fn rate(settings: &TrainSettings, plan: &FreezePlan, modules: usize) -> f64 {
+    let detect_only = plan.stages.iter().all(|stage| stage.cut.prefix + 1 == modules);
+    if settings.lr0_given || settings.reference_schedule || !detect_only {
+        return settings.hyp.lr0;
+    }
+    let rate = settings.hyp.lr0 * DETECT_ONLY_RATE;
+    say(&format!("only Detect trains: lr0 {rate} instead of {} (--hyp-set lr0=… decides otherwise)", settings.hyp.lr0));
+    rate
+}
+
+/// Pictures per optimizer step: a person's, the reference's 64, or one batch in a short run.
+fn nominal_batch(settings: &TrainSettings, batches: usize) -> usize {
+    if let Some(nominal) = settings.nominal_batch {
+        return nominal;
+    }
+    let pictures = settings.epochs * batches * settings.batch_size;
+    if settings.reference_schedule || settings.batch_size >= NOMINAL || pictures / NOMINAL >= FEW_STEPS {
+        return NOMINAL;
+    }
+    say(&format!("short run: an optimizer step per batch of {} instead of per {NOMINAL} pictures", settings.batch_size));
+    settings.batch_size
+}
+
+fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
+    for line in plan.describe(model.architecture()) {
+        say(&line);
+    }
+    say(&format!(
+        "{} · {} epochs of {} batches of {} · {} px · lr0 {} · step per {} pictures",
+        config.optimizer, config.epochs, config.batches, config.batch, config.imgsz, config.hyp.lr0, config.nominal
+    ));
+}
+
+impl Run<'_> {
+    fn epochs(&self, session: &mut Session, at: &mut Progression, mut results: Results) -> anyhow::Result<()> {
+        let loss = DetectionLoss::new(session.model.architecture(), &self.hyp, self.settings.imgsz);
+        if at.epoch == 0 && at.batch == 0 && !self.settings.nosave {
+            self.save(session, at)?;
+        }
+        while at.epoch < self.settings.epochs {
+            let epoch = at.epoch;
+            read_sync(session.begin_epoch(epoch))?;
+            let lr = self.epoch(session, at)?;
+            let last = epoch + 1 == self.settings.epochs;
+            let batches = self.train.batches() as f64;
+            let mut row = EpochRow { epoch, train: at.loss_sums.map(|sum| sum / batches), metrics: None, val: None, lr };
+            let mut fitness = None;
+            if !self.settings.noval || last {
+                let model = &mut session.ema.model;
+                let validation =
+                    validate(model, &self.val, Some(&loss), ValidateOptions::default(), &self.device, &mut |_, _, _| Ok(()))?;
+                let metrics = &validation.metrics;
+                row.metrics = Some([metrics.precision, metrics.recall, metrics.map50, metrics.map]);
+                row.val = Some(validation.loss);
+                fitness = Some(metrics.fitness);
+                at.class_map = class_map(metrics, self.names.len());
+                say(&epoch_line(&row, self.settings.epochs, self.started.elapsed().as_secs_f64()));
+            } else {
+                say(&epoch_line(&row, self.settings.epochs, self.started.elapsed().as_secs_f64()));
+            }
+            results.append(row)?;
+            at.epoch += 1;
+            at.batch = 0;
+            at.loss_sums = [0.0; 3];
+            if let Some(fitness) = fitness.filter(|&fitness| fitness > at.best_fitness) {
+                at.best_fitness = fitness;
+                at.best_epoch = epoch;
+                if !self.settings.nosave || last {
+                    self.files.save_weights(&mut session.ema.model, epoch, fitness, &self.files.best())?;
+                }
+            }
+            if !self.settings.nosave || last {
+                self.save(session, at)?;
+            }
+            if self.settings.save_period.is_some_and(|period| (epoch + 1).is_multiple_of(period)) {
+                self.files.save_epoch(&mut session.ema.model, epoch, fitness.unwrap_or(0.0))?;
+            }
+            let waited = epoch.saturating_sub(at.best_epoch);
+            if self.settings.patience > 0 && waited >= self.settings.patience {
+                say(&format!("stopping early: no better fitness in {waited} epochs, the best was epoch {}", at.best_epoch + 1));
+                break;
+            }
+        }
+        self.finish(session, at)
+    }
+
+    /// One epoch, from `at.batch` on. Returns the rates of its last step.
+    fn epoch(&self, session: &mut Session, at: &mut Progression) -> anyhow::Result<[f64; 3]> {
+        let label = format!("epoch {}/{}", at.epoch + 1, self.settings.epochs);
+        let progress = Progress::new(label, self.train.batches());
+        progress.set_done(at.batch);
+        let picks = self.settings.image_weights.then(|| self.weighted_picks(at));
+        let mut lr = [0.0; 3];
+        for batch in self.train.epoch(at.epoch, at.batch, picks)? {
+            let mut batch = batch?;
+            if at.epoch == 0 && at.batch < DRAWN_BATCHES && !self.settings.noplots {
+                let to = self.folder.file(&format!("train_batch{}.jpg", at.batch));
+                plots::plot_batch_labels(&to, &batch, &self.names)?;
+            }
+            if self.settings.multi_scale {
+                let mut rng = rng_for(self.settings.seed, at.epoch, usize::MAX - at.batch);
+                let size = multi_scale_size(self.settings.imgsz, 32, &mut rng);
+                batch = resize_batch(batch, size, 32);
+            }
+            let report = session.step(&batch);
+            lr = [report.rates.bias, report.rates.weight, report.rates.norm];
+            let items: Vec<f64> = report.items.into_data().iter::<f64>().collect();
+            if items.iter().any(|item| !item.is_finite()) {
+                progress.clear();
+                anyhow::bail!(
+                    "epoch {}, batch {}: found a loss of {items:?}, expected finite numbers. \
+                     Lower the rate with --hyp-set lr0={}; the state before this epoch is in {}",
+                    at.epoch + 1,
+                    at.batch + 1,
+                    self.hyp.lr0 / 10.0,
+                    self.files.last().display()
+                );
+            }
+            for (sum, item) in at.loss_sums.iter_mut().zip(items) {
+                *sum += item;
+            }
+            at.batch += 1;
+            let mean = at.loss_sums.map(|sum| sum / at.batch as f64);
+            progress.set_message(format!("box {:.4} obj {:.4} cls {:.4}", mean[0], mean[1], mean[2]));
+            progress.inc(1);
+            if interrupt::requested() {
+                progress.clear();
+                if !self.settings.nosave {
+                    self.save(session, at)?;
+                    say(&format!("stopped after this step; `frostline train --resume {}` goes on", self.files.last().display()));
+                }
+                interrupt::check()?;
+            }
+        }
+        progress.clear();
+        Ok(lr)
+    }
+
+    fn weighted_picks(&self, at: &Progression) -> Vec<usize> {
+        let items = &self.train.dataset.items;
+        let by_class = class_weights(items.iter().flat_map(|item| &item.labels), self.names.len());
+        let by_class = class_weights_by_map(&by_class, &at.class_map);
+        let by_picture: Vec<f64> = items.iter().map(|item| image_weight(&item.labels, &by_class)).collect();
+        weighted_order(&by_picture, &mut epoch_rng(self.settings.seed, at.epoch))
+    }
+
+    fn save(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+        let record = |part: SessionRecord| RunRecord {
+            session: part,
+            next_batch: at.batch,
+            loss_sums: at.loss_sums,
+            best_fitness: at.best_fitness,
+            best_epoch: at.best_epoch,
+            class_map: at.class_map.clone(),
+            lr0: self.hyp.lr0,
+            nominal: self.nominal,
+        };
+        self.files.save_last(session, at.epoch, record)
+    }
+
+    /// Validates the best weights, draws the plots, strips the checkpoints, prints the receipt.
+    fn finish(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+        let receipt = read_sync(session.receipt())?;
+        let epochs = at.epoch;
+        self.files.save_weights(&mut session.ema.model, epochs.saturating_sub(1), at.best_fitness, &self.files.last())?;
+        let (mut best, _) = super::start::trained(&self.files.best(), &self.device)?;
+        let mut draw = |number: usize, batch: &frostline::data::Batch, found: &[Vec<frostline::eval::Detection>]| {
+            if self.settings.noplots || number >= DRAWN_BATCHES {
+                return Ok(());
+            }
+            plots::plot_batch_labels(&self.folder.file(&format!("val_batch{number}_labels.jpg")), batch, &self.names)?;
+            let to = self.folder.file(&format!("val_batch{number}_pred.jpg"));
+            plots::plot_batch_detections(&to, batch, found, &self.names)
+        };
+        let validation = validate(&mut best, &self.val, None, ValidateOptions::default(), &self.device, &mut draw)?;
+        say(&format!("best weights, epoch {}:", at.best_epoch + 1));
+        print_table(&validation.metrics, &self.names, false);
+        if !self.settings.noplots {
+            plots::plot_results(&self.folder.file("results.csv"), &self.folder.file("results.png"))?;
+            plots::plot_curves(self.folder.path(), &validation.metrics, &self.names)?;
+            plots::plot_confusion_matrix(&self.folder.file("confusion_matrix.png"), &validation.confusion, &self.names)?;
+        }
+        self.say_receipt(&receipt)?;
+        let hours = self.started.elapsed().as_secs_f64() / 3600.0;
+        say(&format!("{epochs} epochs in {hours:.3} h; weights in {}", self.files.best().display()));
+        Ok(())
+    }
+
+    fn say_receipt(&self, receipt: &Receipt) -> anyhow::Result<()> {
+        std::fs::write(self.folder.file("receipt.json"), serde_json::to_string_pretty(receipt)?)?;
+        if receipt.parameters + receipt.statistics > 0 {
+            say(&format!("freeze receipt: {receipt}"));
+        }
+        Ok(())
+    }
+}
+
+fn class_map(metrics: &Metrics, classes: usize) -> Vec<f64> {
+    let mut map = vec![metrics.map; classes];
+    for class in &metrics.per_class {
+        if let Some(slot) = map.get_mut(class.class) {
+            *slot = class.ap;
+        }
+    }
+    map
+}
+
+fn epoch_line(row: &EpochRow, epochs: usize, seconds: f64) -> String {
+    let [lbox, lobj, lcls] = row.train;
+    let mut line = format!("epoch {}/{epochs}  box {lbox:.4} obj {lobj:.4} cls {lcls:.4}", row.epoch + 1);
+    if let Some([p, r, map50, map]) = row.metrics {
+        line.push_str(&format!("  P {p:.3} R {r:.3} mAP50 {map50:.3} mAP50-95 {map:.3}"));
+    }
+    line.push_str(&format!("  {seconds:.0} s"));
+    line
+}
