@@ -190,7 +190,7 @@ impl Yolov5 {
             .state_dict()
             .await?
             .into_iter()
-            .filter(|(_, data)| data.dtype.is_float())
+            .filter(|(_, data)| data.dtype().is_float())
             .map(|(name, data)| (name, data.convert::<half::f16>()))
             .collect();
         self.load(&state, device);
