@@ -2,97 +2,16 @@
 //! without allocating a tensor; [`super::costs`] computes FLOPs and bytes.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{self, Row, RowKind};
+pub use super::parameter::{Convolution, Parameter, ParameterKind, StateItem};
+use super::rows;
+pub use super::size::Size;
 use crate::error::{Error, Result};
 
 /// Most classes an architecture may have.
 pub const MAX_CLASSES: usize = 16_384;
-
-/// The five published sizes of YOLOv5 v6.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-#[allow(missing_docs)]
-pub enum Size {
-    N,
-    S,
-    M,
-    L,
-    X,
-}
-
-impl Size {
-    /// All sizes, smallest first.
-    pub const ALL: [Self; 5] = [Self::N, Self::S, Self::M, Self::L, Self::X];
-
-    /// Depth and width multiples (FACTS 1).
-    pub fn multiples(self) -> (f64, f64) {
-        match self {
-            Self::N => (0.33, 0.25),
-            Self::S => (0.33, 0.50),
-            Self::M => (0.67, 0.75),
-            Self::L => (1.0, 1.0),
-            Self::X => (1.33, 1.25),
-        }
-    }
-}
-
-/// One letter: `n`, `s`, `m`, `l` or `x`.
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::N => "n",
-            Self::S => "s",
-            Self::M => "m",
-            Self::L => "l",
-            Self::X => "x",
-        })
-    }
-}
-
-/// Understands `n`, `yolov5n`, `yolov5n.yaml`, `yolov5n.yml` and `models/yolov5n.yaml`.
-impl FromStr for Size {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let name = text.trim().rsplit(['/', '\\']).next().unwrap_or_default();
-        let name = name.to_ascii_lowercase();
-        let stem = name
-            .strip_suffix(".yaml")
-            .or_else(|| name.strip_suffix(".yml"))
-            .unwrap_or(&name);
-        let letter = stem.strip_prefix("yolov5").unwrap_or(stem);
-        Self::ALL
-            .into_iter()
-            .find(|size| size.to_string() == letter)
-            .ok_or_else(|| {
-                Error::input(
-                    "architecture",
-                    format_args!("{text:?}"),
-                    "yolov5n, yolov5s, yolov5m, yolov5l or yolov5x",
-                    "Give one of these, or the path of an architecture yaml",
-                )
-            })
-    }
-}
-
-impl TryFrom<String> for Size {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Size> for String {
-    fn from(size: Size) -> Self {
-        size.to_string()
-    }
-}
 
 /// What one module computes, after width and depth multiples have been applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -157,109 +76,6 @@ pub struct Module {
     pub stride: usize,
 }
 
-/// Which optimizer group a parameter belongs to (FACTS 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ParameterKind {
-    /// Convolution weight: decayed.
-    Weight,
-    /// BatchNorm weight: not decayed.
-    NormWeight,
-    /// Any bias: not decayed, own warm-up.
-    Bias,
-}
-
-/// One named parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parameter {
-    /// The reference's name, such as `model.2.cv1.conv.weight`.
-    pub name: String,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Index of the module it belongs to.
-    pub module: usize,
-    /// Optimizer group.
-    pub kind: ParameterKind,
-}
-
-impl Parameter {
-    /// Number of elements.
-    pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|&d| d as u64).product()
-    }
-}
-
-/// One item of the state dict: a parameter, a BatchNorm statistic or the anchors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateItem {
-    /// The reference's name, such as `model.0.bn.running_mean`.
-    pub name: String,
-    /// Its shape; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// Index of the module it belongs to.
-    pub module: usize,
-    /// Optimizer group, for the items that are parameters.
-    pub parameter: Option<ParameterKind>,
-    /// Holds a 64-bit integer (`num_batches_tracked`) where all others hold floats.
-    pub integer: bool,
-}
-
-/// One convolution of the network, with its BatchNorm unless it is one of Detect's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
-pub struct Convolution {
-    /// Name of the block, such as `model.2.cv1`; of Detect's convolutions `model.24.m.0`.
-    pub prefix: String,
-    /// Index of the module it belongs to.
-    pub module: usize,
-    pub c1: usize,
-    pub c2: usize,
-    pub kernel: usize,
-    pub stride: usize,
-    pub padding: usize,
-    /// Followed by BatchNorm and SiLU and without bias; otherwise with bias and nothing after it.
-    pub norm: bool,
-}
-
-impl Convolution {
-    /// Name of the convolution's weight.
-    pub fn weight_name(&self) -> String {
-        let infix = if self.norm { ".conv" } else { "" };
-        format!("{}{infix}.weight", self.prefix)
-    }
-
-    /// Its state-dict items in order.
-    fn state(&self) -> Vec<StateItem> {
-        let item = |suffix: &str, shape, parameter| StateItem {
-            name: format!("{}.{suffix}", self.prefix),
-            shape,
-            module: self.module,
-            parameter,
-            integer: suffix == "bn.num_batches_tracked",
-        };
-        let weight = vec![self.c2, self.c1, self.kernel, self.kernel];
-        let channels = vec![self.c2];
-        if self.norm {
-            vec![
-                item("conv.weight", weight, Some(ParameterKind::Weight)),
-                item(
-                    "bn.weight",
-                    channels.clone(),
-                    Some(ParameterKind::NormWeight),
-                ),
-                item("bn.bias", channels.clone(), Some(ParameterKind::Bias)),
-                item("bn.running_mean", channels.clone(), None),
-                item("bn.running_var", channels, None),
-                item("bn.num_batches_tracked", vec![], None),
-            ]
-        } else {
-            vec![
-                item("weight", weight, Some(ParameterKind::Weight)),
-                item("bias", channels, Some(ParameterKind::Bias)),
-            ]
-        }
-    }
-}
-
 /// An architecture with its classes and anchors.
 ///
 /// In serde's eyes it is the reference's yaml dictionary with all multiples already applied
@@ -281,7 +97,7 @@ impl Architecture {
     /// A built-in architecture. `nc` is taken into `1..=MAX_CLASSES`.
     pub fn yolov5(size: Size, nc: usize) -> Self {
         let (depth, width) = size.multiples();
-        let modules = rows::assemble(&builtin_rows(), depth, width, &|module| {
+        let modules = rows::assemble(&rows::builtin(), depth, width, &|module| {
             format!("module {module}")
         })
         .expect("the built-in table is consistent: a test builds every size");
@@ -509,61 +325,6 @@ impl From<Architecture> for serde_json::Value {
     fn from(architecture: Architecture) -> Self {
         architecture.to_value()
     }
-}
-
-/// The 25 rows of FACTS 1 before scaling.
-fn builtin_rows() -> Vec<Row> {
-    let row = |from: &[isize], repeats, kind| Row {
-        from: from.to_vec(),
-        repeats,
-        kind,
-    };
-    let conv = |c2, kernel, stride| {
-        let kind = RowKind::Conv {
-            c2,
-            kernel,
-            stride,
-            padding: kernel / 3, // 6 → 2, 3 → 1, 1 → 0
-        };
-        row(&[-1], 1, kind)
-    };
-    let c3 = |c2, repeats, shortcut| row(&[-1], repeats, RowKind::C3 { c2, shortcut });
-    let upsample = || row(&[-1], 1, RowKind::Upsample { scale: 2 });
-    let concat = |other| row(&[-1, other], 1, RowKind::Concat);
-    vec![
-        conv(64, 6, 2),
-        conv(128, 3, 2),
-        c3(128, 3, true),
-        conv(256, 3, 2),
-        c3(256, 6, true),
-        conv(512, 3, 2),
-        c3(512, 9, true),
-        conv(1024, 3, 2),
-        c3(1024, 3, true),
-        row(
-            &[-1],
-            1,
-            RowKind::Sppf {
-                c2: 1024,
-                kernel: 5,
-            },
-        ),
-        conv(512, 1, 1),
-        upsample(),
-        concat(6),
-        c3(512, 3, false),
-        conv(256, 1, 1),
-        upsample(),
-        concat(4),
-        c3(256, 3, false), // P3
-        conv(256, 3, 2),
-        concat(14),
-        c3(512, 3, false), // P4
-        conv(512, 3, 2),
-        concat(10),
-        c3(1024, 3, false), // P5
-        row(&[17, 20, 23], 1, RowKind::Detect),
-    ]
 }
 
 #[cfg(test)]

@@ -50,6 +50,61 @@ pub(super) enum RowKind {
     Detect,
 }
 
+/// The 25 rows of FACTS 1 before scaling.
+pub(super) fn builtin() -> Vec<Row> {
+    let row = |from: &[isize], repeats, kind| Row {
+        from: from.to_vec(),
+        repeats,
+        kind,
+    };
+    let conv = |c2, kernel, stride| {
+        let kind = RowKind::Conv {
+            c2,
+            kernel,
+            stride,
+            padding: kernel / 3, // 6 → 2, 3 → 1, 1 → 0
+        };
+        row(&[-1], 1, kind)
+    };
+    let c3 = |c2, repeats, shortcut| row(&[-1], repeats, RowKind::C3 { c2, shortcut });
+    let upsample = || row(&[-1], 1, RowKind::Upsample { scale: 2 });
+    let concat = |other| row(&[-1, other], 1, RowKind::Concat);
+    vec![
+        conv(64, 6, 2),
+        conv(128, 3, 2),
+        c3(128, 3, true),
+        conv(256, 3, 2),
+        c3(256, 6, true),
+        conv(512, 3, 2),
+        c3(512, 9, true),
+        conv(1024, 3, 2),
+        c3(1024, 3, true),
+        row(
+            &[-1],
+            1,
+            RowKind::Sppf {
+                c2: 1024,
+                kernel: 5,
+            },
+        ),
+        conv(512, 1, 1),
+        upsample(),
+        concat(6),
+        c3(512, 3, false),
+        conv(256, 1, 1),
+        upsample(),
+        concat(4),
+        c3(256, 3, false), // P3
+        conv(256, 3, 2),
+        concat(14),
+        c3(512, 3, false), // P4
+        conv(512, 3, 2),
+        concat(10),
+        c3(1024, 3, false), // P5
+        row(&[17, 20, 23], 1, RowKind::Detect),
+    ]
+}
+
 /// Builds the modules. `place` names a row in errors.
 pub(super) fn assemble(
     rows: &[Row],

@@ -121,7 +121,7 @@ fn unsupported_kinds_and_arguments_name_their_row() {
     assert!(error("[256, False]", "[256, maybe]").contains("expected True or False"));
     assert!(error("SPPF, [1024, 5]", "SPPF, [1024, 4]").contains("odd kernel"));
     assert!(error("Concat, [1]", "Concat, [2]").contains("dimension 1"));
-    assert!(error("1, Conv, [128, 3, 2]", "4, Conv, [128, 3, 2]").contains("only C3 repeats"));
+    assert!(error("1, Conv, [128, 3, 2]", "6, Conv, [128, 3, 2]").contains("only C3 repeats"));
 }
 
 #[test]
