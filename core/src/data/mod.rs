@@ -5,16 +5,25 @@
 pub mod affine;
 pub mod anchors;
 pub mod augment;
+pub mod cache;
+pub mod check;
 pub mod class_weights;
+pub mod config;
 pub mod copy_paste;
+pub mod dataset;
 #[cfg(test)]
 mod golden;
 pub mod hsv;
 pub mod kmeans;
+pub mod labels;
 pub mod letterbox;
+mod listing;
 pub mod mosaic;
+pub mod picture;
+pub mod problem;
 pub mod rect;
 pub mod resize;
+mod scan;
 pub mod transform;
 mod warp;
 
