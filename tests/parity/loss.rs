@@ -19,13 +19,16 @@ const GRADIENT_NORM: f64 = 1e-4;
 /// Box positions are single-precision products; the order of operations is the reference's.
 const BOX: f64 = 1e-5;
 
-fn check_assignment(targets: &Value, goldens: &[Value]) {
+fn check_assignment(targets: &Value, goldens: &[Value], imgsz: usize) {
     let targets = crate::network::targets(targets);
     let architecture = Architecture::yolov5(Size::N, 3);
     for (scale, golden) in goldens.iter().enumerate() {
         let stride = architecture.strides()[scale] as f32;
         let anchors: Vec<[f32; 2]> = architecture.anchors[scale].iter().map(|a| a.map(|side| side / stride)).collect();
-        let grid: Vec<usize> = numbers(&golden["grid_hw"]).iter().map(|&v| v as usize).collect();
+        let grid = match golden["grid_hw"].as_array() {
+            Some(_) => numbers(&golden["grid_hw"]).iter().map(|&v| v as usize).collect(),
+            None => vec![imgsz / architecture.strides()[scale]; 2],
+        };
         let found = assign(&targets, &anchors, [grid[0], grid[1]], 4.0);
         let indices = |key: &str| numbers(&golden[key]).iter().map(|&v| v as usize).collect::<Vec<_>>();
         let Matches { picture, anchor, y, x, class, boxes } = found;
@@ -49,13 +52,13 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[test]
 fn target_assignment_is_exact() {
     let case = golden_json("loss/loss_model_nc3.json");
-    check_assignment(&case["targets_img_cls_xywhn"], case["build_targets"].as_array().expect("scales"));
+    check_assignment(&case["targets_img_cls_xywhn"], case["build_targets"].as_array().expect("scales"), 128);
 }
 
 #[test]
 fn centres_on_the_border_stay_in_the_grid() {
     let case = golden_json("loss/build_targets_edge.json");
-    check_assignment(&case["targets"], case["build_targets"].as_array().expect("scales"));
+    check_assignment(&case["targets"], case["layers"].as_array().expect("scales"), 64);
 }
 
 #[test]
@@ -69,11 +72,11 @@ fn ciou_and_its_gradient_agree() {
     };
     let a = rows("a").require_grad();
     let out = ciou(a.clone(), rows("b"));
-    let values = out.clone().without_autodiff().into_data().to_vec::<f32>().expect("floats");
+    let values = out.clone().without_autodiff().into_data().try_to_vec::<f32>().expect("floats");
     for (row, (a, b)) in values.iter().zip(numbers(&case["ciou"])).enumerate() {
         assert!((f64::from(*a) - b).abs() < 2e-6, "row {row}: {a} {b}");
     }
-    let gradient = a.grad(&out.sum().backward()).expect("gradient").into_data().to_vec::<f32>().expect("floats");
+    let gradient = a.grad(&out.sum().backward()).expect("gradient").into_data().try_to_vec::<f32>().expect("floats");
     let wanted: Vec<f64> = case["ciou_grad_a"].as_array().expect("rows").iter().flat_map(numbers).collect();
     // Row 0 is a box against itself: its minima and maxima tie, where the gradient is a convention.
     for (i, (a, b)) in gradient.iter().zip(&wanted).enumerate().skip(4) {
@@ -110,15 +113,15 @@ fn losses_of_given_heads_agree_in_every_variant() {
             })
             .collect();
         let output = DetectionLoss::new(&architecture, &hyp, imgsz).forward(heads, &targets);
-        let total = output.total.clone().without_autodiff().into_data().to_vec::<f32>().expect("float")[0];
+        let total = output.total.clone().without_autodiff().into_data().try_to_vec::<f32>().expect("float")[0];
         let wanted = variant["loss"].as_f64().expect("loss");
         let difference = relative(f64::from(total), wanted, 1e-9);
         assert!(difference < LOSS, "{name}: {total} {wanted}");
         if name == "default" {
             let gradients = output.total.backward();
             for (leaf, key) in leaves.iter().zip(["g3", "g4", "g5"]) {
-                let found = leaf.grad(&gradients).expect("gradient").into_data().to_vec::<f32>().expect("floats");
-                let wanted = tensors[key].to_vec::<f32>().expect("floats");
+                let found = leaf.grad(&gradients).expect("gradient").into_data().try_to_vec::<f32>().expect("floats");
+                let wanted = tensors[key].try_to_vec::<f32>().expect("floats");
                 let scale = wanted.iter().fold(0.0f32, |m, v| m.max(v.abs()));
                 let difference = largest_difference(&found, &wanted) / scale;
                 assert!(difference < 1e-5, "{key}: {difference}");
@@ -135,7 +138,7 @@ struct Norms<'a> {
 impl Visitor for Norms<'_> {
     fn parameter<const D: usize>(&mut self, name: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
         if let Some(gradient) = tensor.grad_remove(self.gradients) {
-            let values = gradient.into_data().to_vec::<f32>().expect("floats");
+            let values = gradient.into_data().try_to_vec::<f32>().expect("floats");
             self.found.push((name.to_owned(), values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()));
         }
     }
@@ -155,9 +158,9 @@ fn losses_and_gradients_of_the_network_agree_for_every_freeze() {
         let image = frostline::train::session::image_tensor(&batch, &device);
         let heads = session.model.forward(image, Mode::Train);
         let output = DetectionLoss::new(session.model.architecture(), &Hyp::default(), 128).forward(heads, &batch.targets);
-        let total = f64::from(output.total.clone().without_autodiff().into_data().to_vec::<f32>().expect("float")[0]);
+        let total = f64::from(output.total.clone().without_autodiff().into_data().try_to_vec::<f32>().expect("float")[0]);
         assert!(relative(total, golden["loss"].as_f64().expect("loss"), 0.0) < LOSS, "freeze {freeze}: loss {total}");
-        let items = output.items.without_autodiff().into_data().to_vec::<f32>().expect("floats");
+        let items = output.items.without_autodiff().into_data().try_to_vec::<f32>().expect("floats");
         // The reference reports the items without the batch, the gains already in.
         for (item, key) in items.iter().zip(["lbox", "lobj", "lcls"]) {
             assert!(relative(f64::from(*item), golden[key].as_f64().expect("item"), 0.0) < LOSS, "freeze {freeze}: {key} {item}");
@@ -166,7 +169,7 @@ fn losses_and_gradients_of_the_network_agree_for_every_freeze() {
         let mut norms = Norms { gradients: &mut gradients, found: Vec::new() };
         session.model.visit(&mut norms);
         let wanted = golden["grads"].as_object().expect("gradients");
-        assert_eq!(norms.found.len(), wanted.len(), "freeze {freeze}: number of gradients");
+        assert_eq!(Some(norms.found.len() as u64), golden["n_grads"].as_u64(), "freeze {freeze}: number of gradients");
         let total: f64 = norms.found.iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt();
         let wanted_total = golden["total_grad_norm_before_clip"].as_f64().expect("norm");
         assert!(relative(total, wanted_total, 0.0) < GRADIENT_NORM, "freeze {freeze}: total norm {total} {wanted_total}");

@@ -24,8 +24,8 @@ fn decoded_boxes_agree_at_every_golden_size() {
     let mut model = golden_model(&device);
     let goldens = golden_tensors("model/outputs_nc3_full.safetensors");
     for name in ["in64", "in96x160", "in320"] {
-        let rows = model.predict(image(name, &device)).into_data().to_vec::<f32>().expect("floats");
-        let wanted = goldens[&format!("{name}.decoded")].to_vec::<f32>().expect("floats");
+        let rows = model.predict(image(name, &device)).into_data().try_to_vec::<f32>().expect("floats");
+        let wanted = goldens[&format!("{name}.decoded")].try_to_vec::<f32>().expect("floats");
         let difference = largest_difference(&rows, &wanted);
         assert!(difference < DECODED_PX, "{name}: {difference} px");
     }
@@ -40,8 +40,8 @@ fn raw_difference(name: &str, key: &str, mode: Mode) -> f32 {
     for (scale, head) in heads.into_iter().enumerate() {
         let [batch, channels, height, width] = head.dims();
         let head = head.reshape([batch, 3, channels / 3, height * width]).swap_dims(2, 3);
-        let values = head.into_data().to_vec::<f32>().expect("floats");
-        let wanted = goldens[&format!("{name}.{key}_p{}", scale + 3)].to_vec::<f32>().expect("floats");
+        let values = head.into_data().try_to_vec::<f32>().expect("floats");
+        let wanted = goldens[&format!("{name}.{key}_p{}", scale + 3)].try_to_vec::<f32>().expect("floats");
         worst = worst.max(largest_difference(&values, &wanted));
     }
     worst

@@ -19,7 +19,7 @@ pub fn golden_batch(case: &Value) -> Batch {
     let images = golden_tensors("loss/images_4x3x128x128_u8.safetensors").remove("images").expect("images");
     let placement = Placement { path: "golden".into(), original: [128, 128], ratio: [1.0, 1.0], pad: [0.0, 0.0] };
     Batch {
-        pixels: images.to_vec::<u8>().expect("bytes"),
+        pixels: images.try_to_vec::<u8>().expect("bytes"),
         shape: [4, 3, 128, 128],
         targets: targets(&case["targets_img_cls_xywhn"]),
         placements: vec![placement; 4],

@@ -138,7 +138,7 @@ mod tests {
             let gradient = p.clone().mul_scalar(2.0);
             p = optimizer.step("p", ParameterKind::Weight, p, gradient, &rates(0.1));
         }
-        p.into_data().to_vec::<f32>().expect("one float")[0]
+        p.into_data().try_to_vec::<f32>().expect("one float")[0]
     }
 
     /// Worked by hand: g = 2, buffer 2, direction 2 + .9·2 = 3.8, p = 1 − .38.
