@@ -10,7 +10,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
 
-/// No file of a few kilobytes may take longer; the slowest here takes some 20 ms on a busy core.
+/// No file here may take longer; all of them together take about a second on an idle core.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Writes pickles by hand, as protocol 2.

@@ -8,6 +8,7 @@ pub mod checkpoint;
 mod elements;
 #[cfg(test)]
 mod hostile_tests;
+mod machine;
 mod modules;
 pub mod names;
 pub mod pickle;

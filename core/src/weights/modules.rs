@@ -10,8 +10,8 @@ const MAX_DEPTH: usize = 32;
 const MAX_TENSORS: usize = 50_000;
 /// The longest name of a tensor, in bytes.
 const MAX_NAME: usize = 512;
-/// How many pairs of dictionaries the walk may look at. The largest official model has some 20 000
-/// that matter; a hostile file could otherwise share one large dictionary among many modules.
+/// How many pairs of dictionaries the walk may look at. The largest official model needs some
+/// 100 000; a hostile file could otherwise share one large dictionary among many modules.
 const MAX_WORK: usize = 20_000_000;
 
 /// Whether a value is a pickled `torch.nn.Module`.
