@@ -1,6 +1,115 @@
-#[allow(dead_code)]
-mod loader;
-#[allow(dead_code, unused_imports)]
-mod plots;
+//! The `frostline` program: parses the command line, runs one command, and turns what became of it
+//! into an exit code.
 
-fn main() {}
+mod args;
+mod commands;
+mod interrupt;
+mod loader;
+mod plots;
+mod progress;
+mod results;
+mod run_folder;
+mod training;
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use args::{Command, Parsed, Refusal};
+use interrupt::Interrupted;
+
+/// Something failed while running.
+const FAILED: u8 = 1;
+/// A flag, a file or another input is wrong.
+const WRONG_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    let parsed = match args::parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        // Prints help to standard output with code 0, errors to standard error with code 2.
+        Err(Refusal::Usage(usage)) => usage.exit(),
+        Err(Refusal::Input(error)) => {
+            progress::say(&format!("error: {error}"));
+            return ExitCode::from(exit_code(&error.into()));
+        }
+    };
+    match run(parsed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress::say(&format!("error: {error:#}"));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn run(parsed: Parsed) -> anyhow::Result<()> {
+    for note in &parsed.notes {
+        progress::say(note);
+    }
+    match parsed.command {
+        Command::Inspect(settings) => commands::inspect::run(&settings, &mut io::stdout().lock()),
+        Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),
+        Command::DataCheck(settings) => {
+            commands::data::check(&settings, &mut io::stdout().lock())
+        }
+        Command::DataSynth(settings) => commands::data::synth(&settings),
+        Command::Train(settings) => commands::train::run(*settings),
+        Command::Val(settings) => commands::val::run(settings),
+        Command::Detect(settings) => commands::detect::run(settings),
+    }
+}
+
+/// `frostline inspect | head` closes the pipe early, which is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if cause.is::<Interrupted>() {
+            return interrupt::EXIT_CODE;
+        }
+        match cause.downcast_ref() {
+            Some(frostline::Error::Input(_)) => return WRONG_INPUT,
+            Some(frostline::Error::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+                ) =>
+            {
+                return WRONG_INPUT;
+            }
+            _ => {}
+        }
+    }
+    FAILED
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use frostline::Error;
+
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_bad_input_from_failure() {
+        let input = Error::input("a.yaml:1", "this", "that", "");
+        let missing = Error::io("a.yaml")(ErrorKind::NotFound.into());
+        let full = Error::io("a.yaml")(ErrorKind::StorageFull.into());
+        assert_eq!(exit_code(&input.into()), 2);
+        assert_eq!(exit_code(&missing.into()), 2);
+        assert_eq!(exit_code(&full.into()), 1);
+        assert_eq!(exit_code(&anyhow::anyhow!("lost the device")), 1);
+        let interrupted: anyhow::Result<()> = Err(Interrupted).context("while training");
+        assert_eq!(exit_code(&interrupted.unwrap_err()), 130);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let pipe = io::Error::from(ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&pipe.into()));
+    }
+}

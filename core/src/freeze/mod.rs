@@ -8,4 +8,5 @@ pub mod spec;
 
 pub use costs::Costs;
 pub use plan::{Counts, Cut, FreezePlan, ModuleState, Stage};
+pub use resolve::matches;
 pub use spec::FreezeSpec;

@@ -181,9 +181,9 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a pattern matches a whole name; `*` stands for any text. Steps back to the latest star
+/// Whether a pattern matches a whole parameter name; `*` stands for any text. Steps back to the latest star
 /// only, which is enough and never takes more than |pattern|·|name| steps.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     // The latest star, and where in the name what follows it was tried.

@@ -1,0 +1,150 @@
+//! The command line: raw flags are parsed first, then checked and settled into one struct per
+//! command, which the rest of the program trusts.
+
+mod data;
+mod detect;
+mod inspect;
+mod shipped;
+mod spelling;
+mod train;
+mod train_settings;
+mod trained;
+mod val;
+mod values;
+
+use std::ffi::OsString;
+
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use data::{CheckSettings, SynthSettings};
+pub use detect::DetectSettings;
+pub use inspect::{InspectSettings, Subject};
+pub use train_settings::{ResumeFrom, TrainSettings};
+pub use val::ValSettings;
+pub use values::{ArchitectureSource, CacheMode, Task};
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    failed while running
+  2    a flag, a file or another input is wrong
+  130  interrupted; a checkpoint was saved if training had begun
+
+NO_COLOR turns colours off. Flags may be shortened as long as they are clear, and may be written
+with _ for -.";
+
+/// Fine-tune YOLOv5 with frozen layers, on Vulkan, Metal, DX12 or the CPU.
+#[derive(Debug, Parser)]
+#[command(name = "frostline", version, after_help = EXIT_CODES, infer_long_args = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Raw,
+}
+
+#[derive(Debug, Subcommand)]
+enum Raw {
+    /// Fine-tune a detector; with no flags at all, a demonstration on shipped data
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Train(Box<train::RawTrain>),
+    /// Measure how good weights are on a data set
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Val(val::RawVal),
+    /// Find objects in pictures
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Detect(detect::RawDetect),
+    /// Show an architecture, its parameters, and what freezing would do
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Inspect(inspect::RawInspect),
+    /// List the devices that --device can name
+    #[command(infer_long_args = true)]
+    Devices(RawDevices),
+    /// Check or make data sets
+    #[command(subcommand)]
+    Data(data::RawData),
+}
+
+#[derive(Debug, Args)]
+struct RawDevices {
+    /// Print json
+    #[arg(long)]
+    json: bool,
+}
+
+/// A command with everything it needs to know.
+#[derive(Debug)]
+pub enum Command {
+    Train(Box<TrainSettings>),
+    Val(ValSettings),
+    Detect(DetectSettings),
+    Inspect(InspectSettings),
+    Devices { json: bool },
+    DataCheck(CheckSettings),
+    DataSynth(SynthSettings),
+}
+
+/// A settled command line.
+#[derive(Debug)]
+pub struct Parsed {
+    pub command: Command,
+    /// What was assumed or rounded, one line each, for the log.
+    pub notes: Vec<String>,
+}
+
+/// Why a command line is not understood, or need not be.
+#[derive(Debug)]
+pub enum Refusal {
+    /// clap's own answer: an error, the help or the version.
+    Usage(clap::Error),
+    /// A value that means nothing.
+    Input(frostline::Error),
+}
+
+impl From<clap::Error> for Refusal {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error)
+    }
+}
+
+impl From<frostline::Error> for Refusal {
+    fn from(error: frostline::Error) -> Self {
+        Self::Input(error)
+    }
+}
+
+/// Parses and settles a command line, the program's name included.
+///
+/// # Errors
+/// Help or version was asked for, or a flag is unknown or its value means nothing.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal> {
+    let args = spelling::normalize(args)?;
+    let matches = Cli::command().try_get_matches_from(args)?;
+    let given = given(&matches);
+    let mut notes = Vec::new();
+    let command = match Cli::from_arg_matches(&matches)?.command {
+        Raw::Train(raw) => Command::Train(Box::new(raw.settle(&given, &mut notes)?)),
+        Raw::Val(raw) => Command::Val(raw.settle(&mut notes)?),
+        Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
+        Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),
+        Raw::Devices(raw) => Command::Devices { json: raw.json },
+        Raw::Data(data::RawData::Check(raw)) => Command::DataCheck(raw.settle()),
+        Raw::Data(data::RawData::Synth(raw)) => Command::DataSynth(raw.settle()?),
+    };
+    Ok(Parsed { command, notes })
+}
+
+/// Ids of the subcommand's flags that were typed, as opposed to filled in.
+fn given(matches: &clap::ArgMatches) -> Vec<String> {
+    let Some((_, matches)) = matches.subcommand() else {
+        return Vec::new();
+    };
+    matches
+        .ids()
+        // Groups have ids too, and no source of their own.
+        .filter(|id| matches.try_contains_id(id.as_str()).is_ok())
+        .filter(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine))
+        .map(|id| id.as_str().to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

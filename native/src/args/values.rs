@@ -1,0 +1,221 @@
+//! Values that flags carry, parsed once at the edge.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use frostline::model::Size;
+use frostline::train::FreezeNorms;
+use frostline::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// `--cache`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMode {
+    Ram,
+    Disk,
+}
+
+/// `--task` of `val`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    Train,
+    #[default]
+    Val,
+    Test,
+}
+
+/// `--cfg`: a built-in architecture or the reference's yaml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchitectureSource {
+    Builtin(Size),
+    File(PathBuf),
+}
+
+impl FromStr for ArchitectureSource {
+    type Err = Error;
+
+    /// A file that exists wins; otherwise `yolov5s`, `yolov5s.yaml` and `models/yolov5s.yaml` mean
+    /// the built-in architecture.
+    fn from_str(text: &str) -> Result<Self> {
+        let path = Path::new(text);
+        if path.is_file() {
+            return Ok(Self::File(path.to_path_buf()));
+        }
+        let size = text.parse().map_err(|_| {
+            Error::input(
+                "--cfg",
+                format!("`{text}`, which is no file"),
+                "yolov5n, yolov5s, yolov5m, yolov5l, yolov5x or an architecture yaml",
+                "",
+            )
+        })?;
+        Ok(Self::Builtin(size))
+    }
+}
+
+impl fmt::Display for ArchitectureSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(size) => write!(f, "yolov5{size}"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Serialize for ArchitectureSource {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ArchitectureSource {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// `--freeze-bn`.
+pub fn freeze_norms(text: &str) -> Result<FreezeNorms, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "fixed" => Ok(FreezeNorms::Fixed),
+        "drift" => Ok(FreezeNorms::Drift),
+        _ => Err("expected fixed or drift".to_owned()),
+    }
+}
+
+/// A whole number of at least 1.
+pub fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// `--batch-size`: a whole number of at least 1; the reference's -1 gets its own answer.
+pub fn batch_size(text: &str) -> Result<usize, String> {
+    if text == "-1" {
+        return Err(
+            "choosing the batch size automatically is not supported: name a number, such as 16"
+                .to_owned(),
+        );
+    }
+    positive(text)
+}
+
+/// A fraction, `0..=1`.
+pub fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
+}
+
+/// `--save-period`: epochs between checkpoints that are kept; -1 and 0 keep none.
+pub fn save_period(text: &str) -> Result<Option<usize>, String> {
+    match text.parse::<i64>() {
+        Ok(-1 | 0) => Ok(None),
+        Ok(epochs) if epochs > 0 => Ok(usize::try_from(epochs).ok()),
+        _ => Err("expected a number of epochs, or -1 for off".to_owned()),
+    }
+}
+
+/// `--nominal-batch`: `auto` or a whole number of at least 1.
+pub fn nominal_batch(text: &str) -> Result<Option<usize>, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    positive(text)
+        .map(Some)
+        .map_err(|_| "expected auto or a whole number of 1 or more".to_owned())
+}
+
+/// Largest stride of YOLOv5 v6.0: both sides of the network's input are multiples of it.
+const STRIDE: usize = 32;
+/// Beyond this one picture's activations need more memory than any machine has.
+const LARGEST_IMGSZ: usize = 16_384;
+
+/// The side length that the network sees, rounded up to the stride as in the reference, with a
+/// line for the log when that changed it.
+///
+/// # Errors
+/// Two different sides, or a size out of range.
+pub fn imgsz(given: &[usize], notes: &mut Vec<String>) -> Result<usize> {
+    let side = match given {
+        [side] => *side,
+        [a, b] if a == b => *a,
+        _ => {
+            return Err(Error::input(
+                "--imgsz",
+                format!("{given:?}"),
+                "one side length in pixels; pictures of any shape are fitted into it",
+                "Give one number, such as --imgsz 640",
+            ));
+        }
+    };
+    if side == 0 || side > LARGEST_IMGSZ {
+        return Err(Error::input(
+            "--imgsz",
+            side,
+            format!("pixels from {STRIDE} to {LARGEST_IMGSZ}"),
+            "",
+        ));
+    }
+    let rounded = side.div_ceil(STRIDE) * STRIDE;
+    if rounded != side {
+        notes.push(format!(
+            "--imgsz {side} is no multiple of the stride {STRIDE}: using {rounded}"
+        ));
+    }
+    Ok(rounded)
+}
+
+/// Worker threads: what was asked for, at most one per core.
+pub fn workers(asked: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.min(cores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_architectures_answer_to_their_file_names() {
+        for text in ["yolov5s", "yolov5s.yaml", "models/yolov5s.yaml", "S"] {
+            let cfg: ArchitectureSource = text.parse().unwrap();
+            assert_eq!(cfg, ArchitectureSource::Builtin(Size::S), "{text}");
+            assert_eq!(cfg.to_string(), "yolov5s");
+        }
+        let message = "yolov9.yaml".parse::<ArchitectureSource>().unwrap_err();
+        assert!(message.to_string().contains("which is no file"));
+    }
+
+    #[test]
+    fn imgsz_is_rounded_up_to_the_stride_and_says_so() {
+        let mut notes = Vec::new();
+        assert_eq!(imgsz(&[640], &mut notes).unwrap(), 640);
+        assert_eq!(imgsz(&[512, 512], &mut notes).unwrap(), 512);
+        assert!(notes.is_empty());
+        assert_eq!(imgsz(&[500], &mut notes).unwrap(), 512);
+        assert!(notes[0].contains("512"));
+        for bad in [&[0][..], &[640, 480], &[1_000_000]] {
+            assert!(imgsz(bad, &mut notes).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn off_has_the_reference_spelling() {
+        assert_eq!(save_period("-1"), Ok(None));
+        assert_eq!(save_period("5"), Ok(Some(5)));
+        assert!(save_period("often").is_err());
+        assert!(batch_size("-1").unwrap_err().contains("not supported"));
+        assert!(batch_size("0").is_err());
+        assert_eq!(nominal_batch("auto"), Ok(None));
+        assert_eq!(nominal_batch("64"), Ok(Some(64)));
+    }
+}

@@ -1,0 +1,8 @@
+//! One module per command.
+
+pub mod data;
+pub mod detect;
+pub mod devices;
+pub mod inspect;
+pub mod train;
+pub mod val;
