@@ -94,6 +94,17 @@ pub struct Architecture {
 }
 
 impl Architecture {
+    /// The same network for `nc` classes.
+    ///
+    /// # Errors
+    /// When there is not one class.
+    pub fn with_classes(&self, nc: usize) -> Result<Self> {
+        if nc == 0 {
+            return Err(Error::input("the number of classes", "0", "at least 1", "Name the classes in the data yaml"));
+        }
+        Ok(Self { nc, ..self.clone() })
+    }
+
     /// A built-in architecture. `nc` is taken into `1..=MAX_CLASSES`.
     pub fn yolov5(size: Size, nc: usize) -> Self {
         let (depth, width) = size.multiples();

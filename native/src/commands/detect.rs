@@ -41,7 +41,7 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder.file("labels")).context("the labels folder")?;
     }
     let style = DetectionStyle {
-        line_thickness: Some(settings.line_thickness),
+        line_thickness: u32::try_from(settings.line_thickness).ok(),
         hide_labels: settings.hide_labels,
         hide_conf: settings.hide_conf,
     };

@@ -32,7 +32,7 @@ pub fn open(config: &DataConfig, split: Split, imgsz: usize, single_cls: bool, c
         imgsz,
         purpose: if split == Split::Train { Purpose::Train } else { Purpose::Val },
         require_labels: split == Split::Train,
-        cache: CacheOptions { mode: cache, folder: cache_folder, budget_bytes: CACHE_BUDGET_BYTES },
+        cache: CacheOptions { mode: cache, folder: cache_folder, ram_budget_bytes: Some(CACHE_BUDGET_BYTES) },
         ..OpenOptions::default()
     };
     let progress = Progress::new(format!("scan {split}"), 0);

@@ -283,7 +283,6 @@ impl Run<'_> {
             lr = [report.rates.bias, report.rates.weight, report.rates.norm];
             let items: Vec<f64> = report.items.into_data().iter::<f64>().collect();
             if items.iter().any(|item| !item.is_finite()) {
-                progress.clear();
                 anyhow::bail!(
                     "epoch {}, batch {}: found a loss of {items:?}, expected finite numbers. \
                      Lower the rate with --hyp-set lr0={}; the state before this epoch is in {}",
@@ -301,7 +300,6 @@ impl Run<'_> {
             progress.set_message(format!("box {:.4} obj {:.4} cls {:.4}", mean[0], mean[1], mean[2]));
             progress.inc(1);
             if interrupt::requested() {
-                progress.clear();
                 if !self.settings.nosave {
                     self.save(session, at)?;
                     say(&format!("stopped after this step; `frostline train --resume {}` goes on", self.files.last().display()));
