@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 use crate::Result;
 
+pub mod synth;
+
 /// One labelled box: class index and `[cx, cy, w, h]` as fractions of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Label {
