@@ -3,4 +3,5 @@
 mod loss;
 mod model;
 mod network;
+mod official;
 mod trace;

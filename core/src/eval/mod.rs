@@ -3,12 +3,14 @@
 pub mod augment;
 pub mod average_precision;
 pub mod confusion;
+pub mod detect;
 pub mod evaluator;
 pub mod matching;
 pub mod nms;
 pub mod validate;
 
 pub use confusion::ConfusionMatrix;
+pub use detect::detect;
 pub use evaluator::{ClassMetrics, Curves, Evaluator, Metrics};
 pub use nms::{NmsOptions, nms};
 pub use validate::{ValidateOptions, Validation, Validator};

@@ -5,14 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use burn::tensor::{Device, read_sync};
-use frostline::data::letterbox::{Letterbox, LetterboxOptions};
-use frostline::data::transform::batch;
-use frostline::data::{Placement, Sample, picture};
-use frostline::eval::validate::to_original;
-use frostline::eval::{Detection, NmsOptions, nms};
-use frostline::model::Yolov5;
-use frostline::train::session::image_tensor;
+use burn::tensor::read_sync;
+use frostline::data::{Placement, picture};
+use frostline::eval::{Detection, NmsOptions, detect};
 
 use super::val::save_txt;
 use crate::args::DetectSettings;
@@ -45,6 +40,14 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
         hide_labels: settings.hide_labels,
         hide_conf: settings.hide_conf,
     };
+    let options = NmsOptions {
+        conf: settings.conf_thres as f32,
+        iou: settings.iou_thres as f32,
+        agnostic: settings.agnostic_nms,
+        classes: settings.classes.clone(),
+        max_det: settings.max_det,
+        ..NmsOptions::default()
+    };
     let mut rows = String::from("picture,class,confidence,x1,y1,x2,y2\n");
     let mut failed = 0;
     let progress = Progress::new("detect", pictures.len());
@@ -60,7 +63,8 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
                 continue;
             }
         };
-        let (detections, placement) = detect(&mut model, &image, path, &settings, &device)?;
+        let found = detect(&mut model, &image, path, settings.imgsz, &options, settings.augment, &device);
+        let (detections, placement) = read_sync(found)?;
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
         progress.println(format!("{}: {}, {milliseconds:.0} ms", path.display(), counts(&detections, &names)));
         let name = path.file_name().map_or_else(|| "picture".into(), |name| name.to_string_lossy().into_owned());
@@ -90,41 +94,6 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
     say(&format!("{} pictures, {failed} left out; results in {}", pictures.len(), folder.path().display()));
     anyhow::ensure!(failed < pictures.len(), "none of the {failed} pictures could be read");
     Ok(())
-}
-
-/// The detections on one picture, in its own pixels.
-///
-/// # Errors
-/// When the device fails.
-pub fn detect(
-    model: &mut Yolov5,
-    image: &image::RgbImage,
-    path: &Path,
-    settings: &DetectSettings,
-    device: &Device,
-) -> anyhow::Result<(Vec<Detection>, Placement)> {
-    let original = [image.width() as usize, image.height() as usize];
-    let letterbox = Letterbox::new(original, [settings.imgsz; 2], LetterboxOptions { auto: true, ..LetterboxOptions::default() });
-    let placement = Placement {
-        path: path.to_path_buf(),
-        original,
-        ratio: letterbox.ratio,
-        pad: letterbox.pad,
-    };
-    let sample = Sample { image: letterbox.apply(image), labels: Vec::new(), placement: placement.clone() };
-    let input = image_tensor(&batch(vec![sample])?, device);
-    let decoded = if settings.augment { frostline::eval::augment::predict(model, input) } else { model.predict(input) };
-    let rows: Vec<f32> = read_sync(decoded.into_data_async()).map_err(|error| anyhow::anyhow!("{error}"))?.iter::<f32>().collect();
-    let options = NmsOptions {
-        conf: settings.conf_thres as f32,
-        iou: settings.iou_thres as f32,
-        agnostic: settings.agnostic_nms,
-        classes: settings.classes.clone(),
-        max_det: settings.max_det,
-        ..NmsOptions::default()
-    };
-    let detections = nms(&rows, model.architecture().nc, &options);
-    Ok((to_original(&detections, &placement), placement))
 }
 
 /// The pictures that a source names: a file, a folder, a pattern or a list (`.txt`, a path a line).
