@@ -2,7 +2,7 @@
 
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData, activation::silu};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -49,7 +49,7 @@ impl Conv {
     pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
         let x = conv2d(x, self.weight.clone(), None, options);
-        silu(self.bn.forward(x, mode))
+        self.bn.forward_silu(x, mode)
     }
 
     /// Visits `conv.weight` and the norm.

@@ -1,11 +1,11 @@
 //! BatchNorm with torch's rules (FACTS 1): the batch is normalised with its biased variance, the
 //! running variance moves by the unbiased one.
 
-use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor};
 
 use super::architecture::ParameterKind;
 use super::state::{Mode, Visitor};
+use crate::ops::{bn_silu_fixed, bn_silu_train};
 
 /// Added to the variance before the square root.
 pub const EPSILON: f64 = 1e-3;
@@ -42,26 +42,20 @@ impl BatchNorm {
         }
     }
 
-    /// Normalises `x` of shape `[B, C, H, W]`.
-    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+    /// Normalises `x` of shape `[B, C, H, W]` and applies SiLU.
+    pub fn forward_silu(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let (weight, bias) = (self.weight.clone(), self.bias.clone());
         if mode == Mode::Infer || self.fixed {
-            return batch_norm(
-                x,
-                self.weight.clone(),
-                self.bias.clone(),
-                self.running_mean.clone(),
-                self.running_var.clone(),
-                EPSILON,
-            );
+            return bn_silu_fixed(x, weight, bias, self.running_mean.clone(), self.running_var.clone(), EPSILON);
         }
         let [batch, _, height, width] = x.dims();
         let seen = (batch * height * width) as f64;
-        let out = batch_norm_train(x, self.weight.clone(), self.bias.clone(), EPSILON);
+        let (y, mean, variance) = bn_silu_train(x, weight, bias, EPSILON);
         let unbiased = seen / (seen - 1.0).max(1.0);
-        self.running_mean = blend(&self.running_mean, out.mean.without_autodiff(), 1.0);
-        self.running_var = blend(&self.running_var, out.variance.without_autodiff(), unbiased);
+        self.running_mean = blend(&self.running_mean, mean, 1.0);
+        self.running_var = blend(&self.running_var, variance, unbiased);
         self.num_batches_tracked += 1;
-        out.output
+        y
     }
 
     /// Visits weight, bias, running mean, running variance and the counter.

@@ -1,0 +1,155 @@
+//! The operations as Burn sees them: on the flex backend, and recorded for the backward pass.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, TensorData};
+
+use super::norm::{self, Moments, Norm, Planes};
+
+/// A tensor of the flex backend.
+pub type Flat = FloatTensor<Flex>;
+
+/// What the model needs beyond Burn's own operations.
+#[backend_extension(Flex, Autodiff)]
+pub trait Fused: Backend {
+    /// Output, mean and biased variance.
+    fn bn_silu_train(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Output with given statistics, which are constants.
+    fn bn_silu_fixed(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self>;
+}
+
+/// A tensor of values in row-major order.
+pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Flat {
+    Flat::from_data(TensorData::new(values, shape.into()))
+}
+
+/// The same tensor in row-major order.
+pub(super) fn dense(x: Flat) -> Flat {
+    if x.is_contiguous() { x } else { x.to_contiguous() }
+}
+
+/// The values of a [`dense`] tensor.
+pub(super) fn values(x: &Flat) -> &[f32] {
+    x.as_slice().expect("a dense f32 tensor")
+}
+
+/// The values to own, without a copy where nobody else holds them.
+pub(super) fn into_values(x: Flat) -> Vec<f32> {
+    x.into_data().try_into_vec().expect("an f32 tensor")
+}
+
+fn planes(x: &Flat) -> Planes {
+    let [batch, channels, height, width] = x.shape().dims();
+    Planes { batch, channels, size: height * width }
+}
+
+fn moments(mean: &Flat, variance: &Flat) -> Vec<Moments> {
+    let pairs = values(mean).iter().zip(values(variance));
+    pairs.map(|(&mean, &variance)| Moments { mean, variance }).collect()
+}
+
+impl Fused for Flex {
+    fn bn_silu_train(x: Flat, weight: Flat, bias: Flat, epsilon: f64) -> (Flat, Flat, Flat) {
+        let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
+        let norm = Norm { weight: values(&weight), bias: values(&bias), epsilon };
+        let planes = planes(&x);
+        let mut out = vec![0f32; values(&x).len()];
+        let moments = norm::forward_train(values(&x), &mut out, planes, norm);
+        let mean = moments.iter().map(|m| m.mean).collect();
+        let variance = moments.iter().map(|m| m.variance).collect();
+        (tensor(out, x.shape()), tensor(mean, [planes.channels]), tensor(variance, [planes.channels]))
+    }
+
+    fn bn_silu_fixed(x: Flat, weight: Flat, bias: Flat, mean: Flat, variance: Flat, epsilon: f64) -> Flat {
+        let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
+        let norm = Norm { weight: values(&weight), bias: values(&bias), epsilon };
+        let mut out = vec![0f32; values(&x).len()];
+        norm::forward_fixed(values(&x), &mut out, planes(&x), norm, &moments(&dense(mean), &dense(variance)));
+        tensor(out, x.shape())
+    }
+}
+
+/// What the backward pass of BatchNorm and SiLU needs: the norm's input and little else.
+#[derive(Debug, Clone)]
+struct NormState {
+    x: Flat,
+    weight: Flat,
+    bias: Flat,
+    moments: Vec<Moments>,
+    epsilon: f64,
+    fixed: bool,
+}
+
+#[derive(Debug)]
+struct NormBackward;
+
+impl Backward<Flex, 3> for NormBackward {
+    type State = NormState;
+
+    fn backward(self, ops: Ops<NormState, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<Flex>(&ops.node);
+        let NormState { x, weight, bias, moments, epsilon, fixed } = ops.state;
+        let [x_node, weight_node, bias_node] = ops.parents;
+        let norm = Norm { weight: values(&weight), bias: values(&bias), epsilon };
+        let mut grad = into_values(grad);
+        let (weights, biases) = norm::backward(values(&x), &mut grad, planes(&x), norm, &moments, fixed, x_node.is_some());
+        if let Some(node) = x_node {
+            grads.register::<Flex>(node.id, tensor(grad, x.shape()));
+        }
+        if let Some(node) = weight_node {
+            grads.register::<Flex>(node.id, tensor(weights, weight.shape()));
+        }
+        if let Some(node) = bias_node {
+            grads.register::<Flex>(node.id, tensor(biases, bias.shape()));
+        }
+    }
+}
+
+type Recorded<C> = FloatTensor<Autodiff<Flex, C>>;
+
+impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
+    fn bn_silu_train(x: Recorded<C>, weight: Recorded<C>, bias: Recorded<C>, epsilon: f64) -> (Recorded<C>, Recorded<C>, Recorded<C>) {
+        let ((x, a), (weight, b), (bias, c)) = (x.into_parts(), weight.into_parts(), bias.into_parts());
+        let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
+        let (out, mean, variance) = Flex::bn_silu_train(x.clone(), weight.clone(), bias.clone(), epsilon);
+        let out = match NormBackward.prepare::<C>([a, b, c]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let moments = moments(&mean, &variance);
+                prep.finish(NormState { x, weight, bias, moments, epsilon, fixed: false }, out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        };
+        (out, <Self as AutodiffBackend>::from_inner(mean), <Self as AutodiffBackend>::from_inner(variance))
+    }
+
+    fn bn_silu_fixed(x: Recorded<C>, weight: Recorded<C>, bias: Recorded<C>, mean: Recorded<C>, variance: Recorded<C>, epsilon: f64) -> Recorded<C> {
+        let ((x, a), (weight, b), (bias, c)) = (x.into_parts(), weight.into_parts(), bias.into_parts());
+        let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
+        let (mean, variance) = (dense(mean.into_primitive()), dense(variance.into_primitive()));
+        let out = Flex::bn_silu_fixed(x.clone(), weight.clone(), bias.clone(), mean.clone(), variance.clone(), epsilon);
+        match NormBackward.prepare::<C>([a, b, c]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let moments = moments(&mean, &variance);
+                prep.finish(NormState { x, weight, bias, moments, epsilon, fixed: true }, out)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+}

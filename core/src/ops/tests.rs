@@ -1,0 +1,134 @@
+//! The kernels against Burn's own operations on the same device.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+
+/// Both sides sum in f32 in different orders.
+const TOLERANCE: f32 = 2e-5;
+const EPSILON: f64 = 1e-3;
+
+fn random<const D: usize>(shape: [usize; D], rng: &mut ChaCha8Rng, device: &Device) -> Tensor<D> {
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-2.0..2.0)).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn flat<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("f32")
+}
+
+/// Largest difference, relative to the largest value.
+fn assert_close(what: &str, got: Vec<f32>, want: Vec<f32>) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    let scale = want.iter().fold(1e-2f32, |a, v| a.max(v.abs()));
+    let worst = got.iter().zip(&want).fold(0f32, |a, (g, w)| a.max((g - w).abs()));
+    assert!(worst <= TOLERANCE * scale, "{what}: {worst:e} of {scale}");
+}
+
+const SHAPES: [[usize; 4]; 6] = [[1, 3, 5, 7], [2, 1, 3, 1], [4, 16, 20, 20], [3, 5, 33, 41], [16, 64, 5, 5], [2, 8, 40, 64]];
+
+#[test]
+fn bn_silu_matches_the_composed_operations_forward_and_backward() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for shape in SHAPES {
+        let channels = [shape[1]];
+        // Ten times from zero, so that the statistics have something to lose.
+        let x = random(shape, &mut rng, &device).add_scalar(10.0).require_grad();
+        let weight = random(channels, &mut rng, &device).require_grad();
+        let bias = random(channels, &mut rng, &device).require_grad();
+        let mean = random(channels, &mut rng, &device).add_scalar(10.0).without_autodiff();
+        let variance = random(channels, &mut rng, &device).abs().without_autodiff();
+        let pull = random(shape, &mut rng, &device);
+        for fixed in [false, true] {
+            let (ours, theirs) = if fixed {
+                let ours = bn_silu_fixed(x.clone(), weight.clone(), bias.clone(), mean.clone(), variance.clone(), EPSILON);
+                let theirs = batch_norm(x.clone(), weight.clone(), bias.clone(), mean.clone(), variance.clone(), EPSILON);
+                (ours, activation::silu(theirs))
+            } else {
+                let (ours, mean, variance) = bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
+                let theirs = batch_norm_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
+                assert!(!mean.is_autodiff() && !variance.is_autodiff());
+                assert_close("mean", flat(mean), flat(theirs.mean));
+                assert_close("variance", flat(variance), flat(theirs.variance));
+                (ours, activation::silu(theirs.output))
+            };
+            assert_close("output", flat(ours.clone()), flat(theirs.clone()));
+            let (mut ours, mut theirs) = ((ours * pull.clone()).sum().backward(), (theirs * pull.clone()).sum().backward());
+            let case = format!("{shape:?} fixed {fixed}");
+            assert_close(&format!("x {case}"), flat(x.grad_remove(&mut ours).expect("x")), flat(x.grad_remove(&mut theirs).expect("x")));
+            assert_close(
+                &format!("weight {case}"),
+                flat(weight.grad_remove(&mut ours).expect("weight")),
+                flat(weight.grad_remove(&mut theirs).expect("weight")),
+            );
+            assert_close(
+                &format!("bias {case}"),
+                flat(bias.grad_remove(&mut ours).expect("bias")),
+                flat(bias.grad_remove(&mut theirs).expect("bias")),
+            );
+        }
+    }
+}
+
+#[test]
+fn bn_silu_backward_matches_finite_differences() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let shape = [2, 2, 3, 3];
+    let values = flat(random(shape, &mut rng, &device));
+    let weight = random([2], &mut rng, &device);
+    let bias = random([2], &mut rng, &device);
+    let pull = random(shape, &mut rng, &device);
+    let loss = |values: &[f32]| {
+        let x = Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device).require_grad();
+        let (y, ..) = bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
+        (x, (y * pull.clone()).sum())
+    };
+    let (x, total) = loss(&values);
+    let gradient = flat(x.grad_remove(&mut total.backward()).expect("x"));
+    let step = 1e-2;
+    for i in 0..values.len() {
+        let at = |delta: f32| {
+            let mut moved = values.clone();
+            moved[i] += delta;
+            flat(loss(&moved).1)[0]
+        };
+        let want = (at(step) - at(-step)) / (2.0 * step);
+        assert!((gradient[i] - want).abs() < 5e-3 * (1.0 + want.abs()), "{i}: {} {want}", gradient[i]);
+    }
+}
+
+#[test]
+fn frozen_norms_and_inputs_get_no_gradient_and_plain_tensors_stay_plain() {
+    let plain = Device::flex();
+    let recorded = plain.clone().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (weight, bias) = (random([4], &mut rng, &plain), random([4], &mut rng, &plain));
+    let x = random([2, 4, 6, 6], &mut rng, &plain);
+    let (y, ..) = bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
+    assert!(!y.is_autodiff());
+
+    let trained = bias.clone().autodiff().require_grad();
+    let (y, ..) = bn_silu_train(x, weight.clone(), trained.clone(), EPSILON);
+    assert!(trained.grad_remove(&mut y.sum().backward()).is_some());
+
+    let x = random([2, 4, 6, 6], &mut rng, &recorded).require_grad();
+    let (y, ..) = bn_silu_train(x.clone(), weight, bias, EPSILON);
+    assert!(x.grad_remove(&mut y.sum().backward()).is_some());
+}
+
+#[test]
+fn results_repeat_bit_by_bit() {
+    let device = Device::flex();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let x = random([8, 32, 40, 40], &mut rng, &device);
+    let (weight, bias) = (random([32], &mut rng, &device), random([32], &mut rng, &device));
+    let once = || flat(bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON).0);
+    let first = once();
+    for _ in 0..5 {
+        assert_eq!(first, once());
+    }
+}
