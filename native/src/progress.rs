@@ -103,7 +103,7 @@ impl Progress {
     }
 
     /// Ends the work; the last state stays on the screen as a line.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         match &self.output {
             Output::Bar(bar) => bar.abandon(),
             Output::Plain(plain) => say(&plain.borrow().line(Instant::now())),
@@ -112,7 +112,7 @@ impl Progress {
     }
 
     /// Ends the work and leaves nothing of it on the screen.
-    pub fn clear(self) {
+    pub fn clear(&self) {
         if let Output::Bar(bar) = &self.output {
             bar.finish_and_clear();
         }

@@ -218,7 +218,7 @@ fn inspect_takes_an_architecture_and_a_freeze() {
     };
     assert_eq!(
         settings.subject,
-        Subject::Cfg(ArchitectureSource::Builtin(Size::N))
+        Subject::Cfg(ArchitectureSource::Size(Size::N))
     );
     assert_eq!(settings.freeze, Some("0 1 2".parse().unwrap()));
     assert_eq!(settings.parameters.as_deref(), Some("*"));
