@@ -24,7 +24,6 @@ pub struct Progress {
 enum Output {
     Bar(ProgressBar),
     Plain(RefCell<Plain>),
-    Hidden,
 }
 
 impl Progress {
@@ -41,13 +40,6 @@ impl Progress {
         Self { output }
     }
 
-    /// Progress that shows nothing, for work that is quick or that was asked to be quiet.
-    pub fn hidden() -> Self {
-        Self {
-            output: Output::Hidden,
-        }
-    }
-
     /// `pieces` more are done.
     pub fn inc(&self, pieces: usize) {
         match &self.output {
@@ -59,7 +51,6 @@ impl Progress {
                     say(&line);
                 }
             }
-            Output::Hidden => {}
         }
     }
 
@@ -71,7 +62,6 @@ impl Progress {
                 let missing = pieces.saturating_sub(plain.borrow().done);
                 self.inc(missing);
             }
-            Output::Hidden => {}
         }
     }
 
@@ -80,7 +70,6 @@ impl Progress {
         match &self.output {
             Output::Bar(bar) => bar.set_length(total as u64),
             Output::Plain(plain) => plain.borrow_mut().total = total,
-            Output::Hidden => {}
         }
         self.set_done(pieces);
     }
@@ -90,7 +79,6 @@ impl Progress {
         match &self.output {
             Output::Bar(bar) => bar.set_message(message.into()),
             Output::Plain(plain) => plain.borrow_mut().message = message.into(),
-            Output::Hidden => {}
         }
     }
 
@@ -98,7 +86,7 @@ impl Progress {
     pub fn println(&self, line: impl AsRef<str>) {
         match &self.output {
             Output::Bar(bar) => bar.println(line),
-            Output::Plain(_) | Output::Hidden => say(line.as_ref()),
+            Output::Plain(_) => say(line.as_ref()),
         }
     }
 
@@ -107,7 +95,6 @@ impl Progress {
         match &self.output {
             Output::Bar(bar) => bar.abandon(),
             Output::Plain(plain) => say(&plain.borrow().line(Instant::now())),
-            Output::Hidden => {}
         }
     }
 

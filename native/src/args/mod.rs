@@ -134,15 +134,20 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
 
 /// Ids of the subcommand's flags that were typed, as opposed to filled in.
 fn given(matches: &clap::ArgMatches) -> Vec<String> {
-    let Some((_, matches)) = matches.subcommand() else {
+    let Some((name, matches)) = matches.subcommand() else {
         return Vec::new();
     };
-    matches
-        .ids()
-        // Groups have ids too, and no source of their own.
-        .filter(|id| matches.try_contains_id(id.as_str()).is_ok())
-        .filter(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine))
-        .map(|id| id.as_str().to_owned())
+    // The ids of matches would name groups too, which were not typed.
+    let command = Cli::command();
+    let flags = command
+        .find_subcommand(name)
+        .map(clap::Command::get_arguments);
+    flags
+        .into_iter()
+        .flatten()
+        .map(|flag| flag.get_id().as_str())
+        .filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine))
+        .map(str::to_owned)
         .collect()
 }
 
