@@ -188,8 +188,11 @@ impl Hyp {
             .unwrap_or(&file);
         match stem.strip_prefix("hyp.").unwrap_or(stem) {
             "low" | "scratch-low" => Some(Self::default()),
-            // The reference's two files differ by name alone.
-            "med" | "scratch-med" | "high" | "scratch-high" => Some(Self::stronger()),
+            "med" | "scratch-med" => Some(Self::stronger()),
+            "high" | "scratch-high" => Some(Self {
+                copy_paste: 0.1,
+                ..Self::stronger()
+            }),
             "no-aug" | "no-augmentation" => Some(Self::without_augmentation()),
             "voc" => Some(Self::voc()),
             "objects365" => Some(Self::objects365()),
@@ -204,7 +207,6 @@ impl Hyp {
             obj: 0.7,
             scale: 0.9,
             mixup: 0.1,
-            copy_paste: 0.1,
             ..Self::default()
         }
     }
@@ -219,7 +221,6 @@ impl Hyp {
             fliplr: 0.0,
             mosaic: 0.0,
             mixup: 0.0,
-            copy_paste: 0.0,
             ..Self::stronger()
         }
     }
