@@ -1,38 +1,81 @@
-//! The freeze receipt: a hash of everything that must not move, before and after.
+//! The freeze receipt: hashes of everything that a plan freezes, before and after.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
 use crate::freeze::Stage;
 use crate::model::Yolov5;
-use crate::model::architecture::Architecture;
-use crate::model::state::{Gather, read_all};
+use crate::model::state::{Gather, Held, read_all};
 
-/// Hashes of the frozen parameters and fixed statistics at two moments.
+/// SHA-256 (hex) of the frozen parts at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Receipt {
+pub struct FrozenHash {
     /// Frozen parameter tensors.
     pub parameters: usize,
-    /// Fixed statistic tensors.
+    /// Hash of their names, shapes and values.
+    pub parameters_sha256: String,
+    /// Statistic tensors of frozen BatchNorms.
     pub statistics: usize,
-    /// SHA-256 (hex) when the freeze began.
-    pub before: String,
-    /// SHA-256 (hex) now.
-    pub after: String,
+    /// Hash of their names, shapes and values.
+    pub statistics_sha256: String,
+}
+
+/// What was frozen when the freeze began against what it is now.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Receipt {
+    /// When the freeze began.
+    pub before: FrozenHash,
+    /// Now.
+    pub after: FrozenHash,
 }
 
 impl Receipt {
+    /// Whether no frozen parameter moved.
+    pub fn parameters_held(&self) -> bool {
+        self.before.parameters_sha256 == self.after.parameters_sha256
+    }
+
+    /// Whether no statistic of a frozen BatchNorm moved.
+    pub fn statistics_held(&self) -> bool {
+        self.before.statistics_sha256 == self.after.statistics_sha256
+    }
+
     /// Whether nothing moved.
     pub fn holds(&self) -> bool {
-        self.before == self.after
+        self.parameters_held() && self.statistics_held()
+    }
+
+    /// Whether anything is frozen.
+    pub fn is_empty(&self) -> bool {
+        self.after.parameters + self.after.statistics == 0
     }
 }
 
-impl std::fmt::Display for Receipt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.holds() { "unchanged" } else { "CHANGED" };
-        write!(f, "{} frozen parameters and {} fixed statistics {verdict}: ", self.parameters, self.statistics)?;
-        write!(f, "sha256 {} before, {} after", short(&self.before), short(&self.after))
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |count: usize, what: &str, held: bool, before: &str, after: &str| {
+            let verdict = if held { "unchanged" } else { "MOVED" };
+            format!("{count} {what} {verdict} (sha256 {} before, {} after)", short(before), short(after))
+        };
+        let (before, after) = (&self.before, &self.after);
+        f.write_str(&part(
+            after.parameters,
+            "frozen parameters",
+            self.parameters_held(),
+            &before.parameters_sha256,
+            &after.parameters_sha256,
+        ))?;
+        f.write_str(", ")?;
+        f.write_str(&part(
+            after.statistics,
+            "statistics",
+            self.statistics_held(),
+            &before.statistics_sha256,
+            &after.statistics_sha256,
+        ))
     }
 }
 
@@ -40,18 +83,18 @@ fn short(hash: &str) -> &str {
     hash.get(..16).unwrap_or(hash)
 }
 
-/// Whether `name` is a statistic of a norm in `norms`.
-fn is_statistic(name: &str, norms: &std::collections::BTreeSet<String>) -> bool {
+/// Whether `name` is a running statistic of a norm in `norms`.
+fn is_statistic(name: &str, norms: &BTreeSet<String>) -> bool {
     name.rsplit_once('.').is_some_and(|(norm, part)| part.starts_with("running_") && norms.contains(norm))
 }
 
-/// Hashes names, shapes and single-precision values of what `stage` freezes; returns the hex digest and
-/// the number of parameters and statistics.
+/// Hashes what `stage` freezes.
 ///
 /// # Errors
 /// When the device fails.
-pub async fn hash_frozen(model: &mut Yolov5, architecture: &Architecture, stage: &Stage) -> Result<(String, usize, usize)> {
-    let frozen: std::collections::HashSet<String> = architecture
+pub async fn hash_frozen(model: &mut Yolov5, stage: &Stage) -> Result<FrozenHash> {
+    let frozen: HashSet<String> = model
+        .architecture()
         .parameters()
         .into_iter()
         .zip(&stage.frozen)
@@ -60,15 +103,24 @@ pub async fn hash_frozen(model: &mut Yolov5, architecture: &Architecture, stage:
     let keep = |name: &str| frozen.contains(name) || is_statistic(name, &stage.fixed_norms);
     let mut gather = Gather::new(&keep);
     model.visit(&mut gather);
-    let total = gather.state.len();
+    let (parameters, statistics): (Vec<_>, Vec<_>) = gather.state.into_iter().partition(|(name, _)| frozen.contains(name));
+    Ok(FrozenHash {
+        parameters: parameters.len(),
+        parameters_sha256: digest(parameters).await?,
+        statistics: statistics.len(),
+        statistics_sha256: digest(statistics).await?,
+    })
+}
+
+/// Hashes names, shapes and single-precision values.
+async fn digest(state: Vec<(String, Held)>) -> Result<String> {
     let mut hasher = Sha256::new();
-    for (name, data) in read_all(gather.state).await? {
+    for (name, data) in read_all(state).await? {
         hasher.update(name.as_bytes());
         for side in data.shape().iter() {
             hasher.update((*side as u64).to_le_bytes());
         }
         hasher.update(data.as_bytes());
     }
-    let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((digest, frozen.len(), total - frozen.len()))
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use super::ema::Ema;
 use super::hyp::Hyp;
 use super::optimizer::{Optimizer, OptimizerKind};
-use super::receipt::{Receipt, hash_frozen};
+use super::receipt::{FrozenHash, Receipt, hash_frozen};
 use super::schedule::{Rates, Schedule, scaled_weight_decay};
 use crate::data::Batch;
 use crate::error::Result;
@@ -81,12 +81,12 @@ pub struct Session {
     pub(super) iteration: usize,
     pub(super) stepped_at: i64,
     plan: FreezePlan,
-    stage: usize,
+    pub(super) stage: usize,
     schedule: Schedule,
     config: SessionConfig,
     loss: DetectionLoss,
     device: Device,
-    frozen_hash: Option<(String, usize, usize)>,
+    frozen_hash: Option<FrozenHash>,
 }
 
 impl Session {
@@ -160,7 +160,8 @@ impl Session {
         if self.frozen_hash.is_none() {
             self.frozen_hash = Some(self.hash().await?);
         }
-        if self.config.reference_schedule {
+        // A run that resumes within an epoch has gradients of that very epoch.
+        if self.config.reference_schedule && self.iteration.is_multiple_of(self.config.batches) {
             self.pending.clear();
         }
         Ok(())
@@ -171,24 +172,23 @@ impl Session {
     /// # Errors
     /// When the device fails.
     pub async fn receipt(&mut self) -> Result<Receipt> {
-        let (after, parameters, statistics) = self.hash().await?;
-        let before = self.frozen_hash.as_ref().map_or_else(|| after.clone(), |(hash, ..)| hash.clone());
-        Ok(Receipt { parameters, statistics, before, after })
+        let after = self.hash().await?;
+        let before = self.frozen_hash.clone().unwrap_or_else(|| after.clone());
+        Ok(Receipt { before, after })
     }
 
     /// Sets the hash that the freeze began with, when a run resumes.
-    pub fn set_frozen_hash(&mut self, hash: String) {
-        self.frozen_hash = Some((hash, 0, 0));
+    pub(super) fn set_frozen_hash(&mut self, hash: FrozenHash) {
+        self.frozen_hash = Some(hash);
     }
 
     /// The hash that the freeze began with.
-    pub fn frozen_hash(&self) -> Option<&str> {
-        self.frozen_hash.as_ref().map(|(hash, ..)| hash.as_str())
+    pub fn frozen_hash(&self) -> Option<&FrozenHash> {
+        self.frozen_hash.as_ref()
     }
 
-    async fn hash(&mut self) -> Result<(String, usize, usize)> {
-        let architecture = self.model.architecture().clone();
-        hash_frozen(&mut self.model, &architecture, &self.plan.stages[self.stage]).await
+    async fn hash(&mut self) -> Result<FrozenHash> {
+        hash_frozen(&mut self.model, &self.plan.stages[self.stage]).await
     }
 
     /// One batch: forward, loss, backward, and an optimizer step when enough pictures have been seen.
@@ -258,12 +258,6 @@ impl Session {
             .collect();
         self.pending.retain(|name, _| trains.contains(name));
         self.optimizer.memory.retain(|name, _| trains.contains(name));
-    }
-
-    /// Re-applies the stage of the current iteration's epoch.
-    pub(super) fn reapply(&mut self, epoch: usize) {
-        let stage = self.plan.stages.iter().rposition(|stage| stage.from_epoch <= epoch).unwrap_or(0);
-        self.apply_stage(stage);
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use burn::tensor::{Tensor, TensorData};
 
 use super::optimizer::Moments;
+use super::receipt::FrozenHash;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::model::state::{Gather, Held, read_all};
@@ -22,10 +23,12 @@ const PENDING: &str = "train.pending/";
 pub struct SessionRecord {
     /// First epoch that has not been trained.
     pub next_epoch: usize,
+    /// Index of the freeze stage in force.
+    stage: usize,
     iteration: usize,
     stepped_at: i64,
     ema_updates: u64,
-    frozen_hash: Option<String>,
+    frozen_hash: Option<FrozenHash>,
     /// Optimizer steps by parameter.
     steps: BTreeMap<String, u32>,
 }
@@ -55,10 +58,11 @@ impl Session {
         state.extend(read_all(held).await?);
         let record = SessionRecord {
             next_epoch,
+            stage: self.stage,
             iteration: self.iteration,
             stepped_at: self.stepped_at,
             ema_updates: self.ema.updates,
-            frozen_hash: self.frozen_hash().map(str::to_owned),
+            frozen_hash: self.frozen_hash().cloned(),
             steps,
         };
         Ok((state, record))
@@ -110,7 +114,15 @@ impl Session {
         self.pending = with_prefix(PENDING).into_iter().map(|(name, data)| (name, flat(data))).collect();
         self.iteration = record.iteration;
         self.stepped_at = record.stepped_at;
-        self.reapply(record.next_epoch.saturating_sub(1));
+        if record.stage >= self.plan().stages.len() {
+            return Err(Error::input(
+                "the checkpoint's freeze stage",
+                record.stage,
+                format!("one of the plan's {}", self.plan().stages.len()),
+                "Resume with the freeze plan of the interrupted run",
+            ));
+        }
+        self.apply_stage(record.stage);
         if let Some(hash) = &record.frozen_hash {
             self.set_frozen_hash(hash.clone());
         }

@@ -19,9 +19,6 @@ use crate::progress::{Progress, say};
 const VAL_PAD: f64 = 0.5;
 /// Batches that wait ready.
 const PREFETCH: usize = 4;
-/// Memory that cached pictures may take.
-const CACHE_BUDGET_BYTES: u64 = 8 << 30;
-
 /// Opens a split and says what was found.
 ///
 /// # Errors
@@ -32,13 +29,13 @@ pub fn open(config: &DataConfig, split: Split, imgsz: usize, single_cls: bool, c
         imgsz,
         purpose: if split == Split::Train { Purpose::Train } else { Purpose::Val },
         require_labels: split == Split::Train,
-        cache: CacheOptions { mode: cache, folder: cache_folder, ram_budget_bytes: Some(CACHE_BUDGET_BYTES) },
+        cache: CacheOptions { mode: cache, folder: cache_folder, ram_budget_bytes: None },
         ..OpenOptions::default()
     };
     let progress = Progress::new(format!("scan {split}"), 0);
     let dataset = Dataset::open(config, split, &options, &mut |done, total| progress.set_range(done, total))?;
     progress.clear();
-    say(&format!("{split}: {}", dataset.summary()));
+    say(&dataset.summary());
     for problem in dataset.problems.iter().take(10) {
         say(&format!("  {problem}"));
     }

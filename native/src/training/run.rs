@@ -363,7 +363,7 @@ impl Run<'_> {
 
     fn say_receipt(&self, receipt: &Receipt) -> anyhow::Result<()> {
         std::fs::write(self.folder.file("receipt.json"), serde_json::to_string_pretty(receipt)?)?;
-        if receipt.parameters + receipt.statistics > 0 {
+        if !receipt.is_empty() {
             say(&format!("freeze receipt: {receipt}"));
         }
         Ok(())
