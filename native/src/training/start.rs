@@ -24,8 +24,8 @@ const ENOUGH_RECALL: f64 = 0.98;
 /// When the yaml cannot be read.
 pub fn architecture(source: &ArchitectureSource, nc: usize) -> Result<Architecture> {
     match source {
-        ArchitectureSource::Builtin(size) => Ok(Architecture::yolov5(*size, nc)),
-        ArchitectureSource::File(path) => {
+        ArchitectureSource::Size(size) => Ok(Architecture::yolov5(*size, nc)),
+        ArchitectureSource::Yaml(path) => {
             let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
             Architecture::from_yaml(&text, &path.display().to_string(), Some(nc))
         }
