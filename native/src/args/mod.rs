@@ -20,9 +20,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use data::{CheckSettings, SynthSettings};
 pub use detect::DetectSettings;
 pub use inspect::{InspectSettings, Subject};
-pub use train_settings::{ResumeFrom, TrainSettings};
+pub use train_settings::TrainSettings;
 pub use val::ValSettings;
-pub use values::{ArchitectureSource, CacheMode, Task};
+pub use values::{ArchitectureSource, Task};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
