@@ -175,7 +175,11 @@ pub fn choose(choice: DeviceChoice) -> Result<Chosen> {
     choose_from(choice, listed)
 }
 
-fn choose_from(choice: DeviceChoice, listed: Vec<DeviceInfo>) -> Result<Chosen> {
+/// Finds the device for a choice among those that [`list`] found.
+///
+/// # Errors
+/// As [`choose`].
+pub fn choose_from(choice: DeviceChoice, listed: Vec<DeviceInfo>) -> Result<Chosen> {
     let describe = |info: &DeviceInfo| format!("{} ({}, {})", info.id, info.name, info.kind);
     let software = listed
         .iter()

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            progress::say(&format!("error: {error:#}"));
+            progress::say(&format!("error: {}", in_one_line(&error)));
             ExitCode::from(exit_code(&error))
         }
     }
@@ -64,6 +64,20 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// The error and its causes, without those whose words already stand there.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.contains(&cause) {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&cause);
+        }
+    }
+    line
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
@@ -105,6 +119,16 @@ mod tests {
         assert_eq!(exit_code(&anyhow::anyhow!("lost the device")), 1);
         let interrupted: anyhow::Result<()> = Err(Interrupted).context("while training");
         assert_eq!(exit_code(&interrupted.unwrap_err()), 130);
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = Error::io("a.yaml")(io::Error::other("no such file"));
+        let error = anyhow::Error::from(missing).context("reading the data");
+        assert_eq!(
+            in_one_line(&error),
+            "reading the data: a.yaml: no such file"
+        );
     }
 
     #[test]

@@ -30,12 +30,6 @@ pub struct EpochRow {
 }
 
 impl EpochRow {
-    /// The reference's figure of merit: 0.1 · mAP50 + 0.9 · mAP50-95.
-    pub fn fitness(&self) -> Option<f64> {
-        self.metrics
-            .map(|[_, _, map50, map]| 0.1 * map50 + 0.9 * map)
-    }
-
     fn line(&self) -> String {
         let metrics = self.metrics.map_or([None; 4], |values| values.map(Some));
         let val = self.val.map_or([None; 3], |values| values.map(Some));
@@ -83,11 +77,10 @@ fn known<const N: usize>(cells: [Option<f64>; N]) -> Option<[f64; N]> {
         .then(|| cells.map(Option::unwrap_or_default))
 }
 
-/// The table of a run, in memory and on disk.
+/// The table of a run on disk.
 #[derive(Debug)]
 pub struct Results {
     path: PathBuf,
-    rows: Vec<EpochRow>,
 }
 
 impl Results {
@@ -96,12 +89,9 @@ impl Results {
     /// # Errors
     /// The file cannot be written.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
-        let results = Self {
-            path: path.into(),
-            rows: Vec::new(),
-        };
-        results.rewrite()?;
-        Ok(results)
+        let path = path.into();
+        replace(&path, &[])?;
+        Ok(Self { path })
     }
 
     /// Goes on with a run at `epoch`: rows of that epoch and later are dropped, a row that was cut
@@ -117,14 +107,8 @@ impl Results {
             Vec::new()
         };
         rows.retain(|row| row.epoch < epoch);
-        let results = Self { path, rows };
-        results.rewrite()?;
-        Ok(results)
-    }
-
-    /// The rows so far.
-    pub fn rows(&self) -> &[EpochRow] {
-        &self.rows
+        replace(&path, &rows)?;
+        Ok(Self { path })
     }
 
     /// Adds an epoch.
@@ -139,22 +123,21 @@ impl Results {
             .map_err(Error::io(&self.path))?;
         // One write per row: a reader never sees half of one.
         file.write_all(format!("{}\n", row.line()).as_bytes())
-            .map_err(Error::io(&self.path))?;
-        self.rows.push(row);
-        Ok(())
+            .map_err(Error::io(&self.path))
     }
+}
 
-    /// Writes all rows beside the file and then takes its place, so that the table survives a crash.
-    fn rewrite(&self) -> Result<()> {
-        let mut text = format!("{HEADER}\n");
-        for row in &self.rows {
-            text.push_str(&row.line());
-            text.push('\n');
-        }
-        let beside = self.path.with_extension("csv.tmp");
-        fs::write(&beside, text).map_err(Error::io(&beside))?;
-        fs::rename(&beside, &self.path).map_err(Error::io(&self.path))
+/// Writes a table beside the file and then puts it in its place, so that the old one survives a
+/// crash.
+fn replace(path: &Path, rows: &[EpochRow]) -> Result<()> {
+    let mut text = format!("{HEADER}\n");
+    for row in rows {
+        text.push_str(&row.line());
+        text.push('\n');
     }
+    let beside = path.with_extension("csv.tmp");
+    fs::write(&beside, text).map_err(Error::io(&beside))?;
+    fs::rename(&beside, path).map_err(Error::io(path))
 }
 
 /// Reads a table; also the reference's, whose cells are padded with blanks. A last line without its
@@ -280,15 +263,12 @@ mod tests {
             results.append(row(epoch)).unwrap();
         }
         let mut results = Results::resume(&path, 3).unwrap();
-        assert_eq!(results.rows(), [row(0), row(1), row(2)]);
+        assert_eq!(read(&path).unwrap(), [row(0), row(1), row(2)]);
         results.append(row(3)).unwrap();
         assert_eq!(read(&path).unwrap().len(), 4);
-        assert_eq!(
-            Results::resume(folder.path().join("new.csv"), 3)
-                .unwrap()
-                .rows(),
-            []
-        );
+        let new = folder.path().join("new.csv");
+        Results::resume(&new, 3).unwrap();
+        assert_eq!(read(&new).unwrap(), []);
     }
 
     #[test]
@@ -322,6 +302,5 @@ mod tests {
         );
         assert_eq!(EpochRow::parse(&line), Some(bare));
         assert_eq!(EpochRow::parse(&line.replace("nan", "")), Some(bare));
-        assert_eq!(bare.fitness(), None);
     }
 }

@@ -70,8 +70,8 @@ pub struct RawDetect {
     #[arg(long)]
     exist_ok: bool,
     /// Width of the boxes' lines in pixels
-    #[arg(long, default_value = "3", value_parser = values::pixels, value_name = "PX")]
-    line_thickness: u32,
+    #[arg(long, default_value = "3", value_parser = values::positive, value_name = "PX")]
+    line_thickness: usize,
     /// Draw no class names
     #[arg(long)]
     hide_labels: bool,
@@ -105,7 +105,7 @@ pub struct DetectSettings {
     pub project: PathBuf,
     pub name: String,
     pub exist_ok: bool,
-    pub line_thickness: u32,
+    pub line_thickness: usize,
     pub hide_labels: bool,
     pub hide_conf: bool,
 }

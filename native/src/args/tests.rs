@@ -5,6 +5,8 @@ use frostline::device::DeviceChoice;
 use frostline::model::Size;
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
 
+use super::train_settings::ResumeFrom;
+use super::values::CacheMode;
 use super::*;
 use crate::run_folder::RunFolder;
 
@@ -218,7 +220,7 @@ fn inspect_takes_an_architecture_and_a_freeze() {
     };
     assert_eq!(
         settings.subject,
-        Subject::Cfg(ArchitectureSource::Size(Size::N))
+        Subject::Cfg(ArchitectureSource::Builtin(Size::N))
     );
     assert_eq!(settings.freeze, Some("0 1 2".parse().unwrap()));
     assert_eq!(settings.parameters.as_deref(), Some("*"));

@@ -107,8 +107,8 @@ impl TrainSettings {
         let mut settings = self.clone();
         settings.data = absolute(&self.data);
         settings.weights = self.weights.as_ref().map(absolute);
-        if let Some(ArchitectureSource::Yaml(path)) = &self.cfg {
-            settings.cfg = Some(ArchitectureSource::Yaml(absolute(path)));
+        if let Some(ArchitectureSource::File(path)) = &self.cfg {
+            settings.cfg = Some(ArchitectureSource::File(absolute(path)));
         }
         serde_saphyr::to_string(&settings).context("the settings cannot be written as yaml")
     }

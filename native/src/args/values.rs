@@ -30,8 +30,8 @@ pub enum Task {
 /// `--cfg`: a built-in architecture or the reference's yaml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchitectureSource {
-    Size(Size),
-    Yaml(PathBuf),
+    Builtin(Size),
+    File(PathBuf),
 }
 
 impl FromStr for ArchitectureSource {
@@ -42,7 +42,7 @@ impl FromStr for ArchitectureSource {
     fn from_str(text: &str) -> Result<Self> {
         let path = Path::new(text);
         if path.is_file() {
-            return Ok(Self::Yaml(path.to_path_buf()));
+            return Ok(Self::File(path.to_path_buf()));
         }
         let size = text.parse().map_err(|_| {
             Error::input(
@@ -52,15 +52,15 @@ impl FromStr for ArchitectureSource {
                 "",
             )
         })?;
-        Ok(Self::Size(size))
+        Ok(Self::Builtin(size))
     }
 }
 
 impl fmt::Display for ArchitectureSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Size(size) => write!(f, "yolov5{size}"),
-            Self::Yaml(path) => path.display().fmt(f),
+            Self::Builtin(size) => write!(f, "yolov5{size}"),
+            Self::File(path) => path.display().fmt(f),
         }
     }
 }
@@ -92,14 +92,6 @@ pub fn freeze_norms(text: &str) -> Result<FreezeNorms, String> {
 pub fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number of 1 or more".to_owned()),
-        Ok(number) => Ok(number),
-    }
-}
-
-/// A width in pixels, at least 1.
-pub fn pixels(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("expected a width of 1 pixel or more".to_owned()),
         Ok(number) => Ok(number),
     }
 }
@@ -196,7 +188,7 @@ mod tests {
     fn built_in_architectures_answer_to_their_file_names() {
         for text in ["yolov5s", "yolov5s.yaml", "models/yolov5s.yaml", "S"] {
             let cfg: ArchitectureSource = text.parse().unwrap();
-            assert_eq!(cfg, ArchitectureSource::Size(Size::S), "{text}");
+            assert_eq!(cfg, ArchitectureSource::Builtin(Size::S), "{text}");
             assert_eq!(cfg.to_string(), "yolov5s");
         }
         let message = "yolov9.yaml".parse::<ArchitectureSource>().unwrap_err();

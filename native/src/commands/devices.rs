@@ -11,7 +11,7 @@ use frostline::device::{self, Chosen, DeviceChoice, DeviceInfo};
 /// The output cannot be written.
 pub fn run(json: bool, out: &mut impl Write) -> Result<()> {
     let devices = device::list();
-    let auto = device::choose(DeviceChoice::Auto)?;
+    let auto = device::choose_from(DeviceChoice::Auto, devices.clone())?;
     if json {
         return print_json(&devices, &auto, out);
     }

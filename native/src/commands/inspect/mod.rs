@@ -35,11 +35,11 @@ pub fn run(settings: &InspectSettings, out: &mut impl Write) -> Result<()> {
 
 fn subject(settings: &InspectSettings) -> Result<(String, Architecture)> {
     match &settings.subject {
-        Subject::Cfg(ArchitectureSource::Size(size)) => {
+        Subject::Cfg(ArchitectureSource::Builtin(size)) => {
             let nc = settings.nc.unwrap_or(COCO_CLASSES);
             Ok((format!("yolov5{size}"), Architecture::yolov5(*size, nc)))
         }
-        Subject::Cfg(ArchitectureSource::Yaml(path)) => {
+        Subject::Cfg(ArchitectureSource::File(path)) => {
             let name = path.display().to_string();
             let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
             let architecture = Architecture::from_yaml(&text, &name, settings.nc)?;

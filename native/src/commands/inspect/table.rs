@@ -131,6 +131,16 @@ fn print_stage(
         (_, None) => format!(", from epoch {}", stage.from_epoch),
     };
     writeln!(out, "freeze {}{when}: {}", freeze.spec, stage.summary)?;
+    let (costs, unfrozen) = (&stage.costs, &freeze.unfrozen_costs);
+    if stage.counts.frozen_tensors == 0 {
+        return writeln!(
+            out,
+            "  a step on {} pictures: {:.1} GFLOPs, {} kept for the backward pass",
+            costs.batch,
+            costs.step() as f64 / 1e9,
+            mebibytes(costs.activation_bytes),
+        );
+    }
     writeln!(
         out,
         "  {} of {} tensors and {} of {} parameters frozen, {} BatchNorms fixed",
@@ -140,7 +150,6 @@ fn print_stage(
         grouped(report.parameters),
         stage.fixed_norms,
     )?;
-    let (costs, unfrozen) = (&stage.costs, &freeze.unfrozen_costs);
     match stage.cut.prefix {
         0 => writeln!(out, "  no cut: module 0 trains")?,
         prefix => {

@@ -7,7 +7,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/arch/
 
 fn settings(size: Size, nc: usize, freeze: Option<&str>) -> InspectSettings {
     InspectSettings {
-        subject: Subject::Cfg(ArchitectureSource::Size(size)),
+        subject: Subject::Cfg(ArchitectureSource::Builtin(size)),
         freeze: freeze.map(|spec| spec.parse().unwrap()),
         imgsz: 640,
         batch_size: 16,
