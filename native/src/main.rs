@@ -49,9 +49,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
     match parsed.command {
         Command::Inspect(settings) => commands::inspect::run(&settings, &mut io::stdout().lock()),
         Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),
-        Command::DataCheck(settings) => {
-            commands::data::check(&settings, &mut io::stdout().lock())
-        }
+        Command::DataCheck(settings) => commands::data::check(&settings, &mut io::stdout().lock()),
         Command::DataSynth(settings) => commands::data::synth(&settings),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),

@@ -14,7 +14,9 @@ const RAW: f32 = 2e-4;
 const RAW_TRAIN: f32 = 1e-3;
 
 fn image(name: &str, device: &Device) -> Tensor<4> {
-    let data = golden_tensors("model/inputs_u8.safetensors").remove(name).expect("input");
+    let data = golden_tensors("model/inputs_u8.safetensors")
+        .remove(name)
+        .expect("input");
     Tensor::<4>::from_data(data.convert::<f32>(), device).div_scalar(255.0)
 }
 
@@ -24,8 +26,14 @@ fn decoded_boxes_agree_at_every_golden_size() {
     let mut model = golden_model(&device);
     let goldens = golden_tensors("model/outputs_nc3_full.safetensors");
     for name in ["in64", "in96x160", "in320"] {
-        let rows = model.predict(image(name, &device)).into_data().try_to_vec::<f32>().expect("floats");
-        let wanted = goldens[&format!("{name}.decoded")].try_to_vec::<f32>().expect("floats");
+        let rows = model
+            .predict(image(name, &device))
+            .into_data()
+            .try_to_vec::<f32>()
+            .expect("floats");
+        let wanted = goldens[&format!("{name}.decoded")]
+            .try_to_vec::<f32>()
+            .expect("floats");
         let difference = largest_difference(&rows, &wanted);
         assert!(difference < DECODED_PX, "{name}: {difference} px");
     }
@@ -39,9 +47,13 @@ fn raw_difference(name: &str, key: &str, mode: Mode) -> f32 {
     let mut worst = 0.0f32;
     for (scale, head) in heads.into_iter().enumerate() {
         let [batch, channels, height, width] = head.dims();
-        let head = head.reshape([batch, 3, channels / 3, height * width]).swap_dims(2, 3);
+        let head = head
+            .reshape([batch, 3, channels / 3, height * width])
+            .swap_dims(2, 3);
         let values = head.into_data().try_to_vec::<f32>().expect("floats");
-        let wanted = goldens[&format!("{name}.{key}_p{}", scale + 3)].try_to_vec::<f32>().expect("floats");
+        let wanted = goldens[&format!("{name}.{key}_p{}", scale + 3)]
+            .try_to_vec::<f32>()
+            .expect("floats");
         worst = worst.max(largest_difference(&values, &wanted));
     }
     worst

@@ -44,7 +44,13 @@ fn run(file: &str, freeze: &str, constant: bool, norms: FreezeNorms) {
     run_within(file, freeze, constant, norms, &|_| bound(freeze));
 }
 
-fn run_within(file: &str, freeze: &str, constant: bool, norms: FreezeNorms, bound_at: &dyn Fn(usize) -> f64) {
+fn run_within(
+    file: &str,
+    freeze: &str,
+    constant: bool,
+    norms: FreezeNorms,
+    bound_at: &dyn Fn(usize) -> f64,
+) {
     let trace = golden_json(&format!("trace/{file}.json"));
     let batch = golden_batch(&golden_json("loss/loss_model_nc3.json"));
     let device = Device::flex();
@@ -55,51 +61,106 @@ fn run_within(file: &str, freeze: &str, constant: bool, norms: FreezeNorms, boun
     for (i, golden) in trace["steps"].as_array().expect("steps").iter().enumerate() {
         let bound = bound_at(i);
         let report = if constant {
-            let rates = Rates { bias: 0.01, weight: 0.01, norm: 0.01, momentum: 0.937, accumulate: 1 };
+            let rates = Rates {
+                bias: 0.01,
+                weight: 0.01,
+                norm: 0.01,
+                momentum: 0.937,
+                accumulate: 1,
+            };
             session.step_with(&batch, rates)
         } else {
             session.step(&batch)
         };
         let wanted = |key: &str| golden[key].as_f64().expect("number");
         let loss = float(&report.total);
-        assert!(relative(loss, wanted("loss"), 0.0) < bound, "{file} step {i}: loss {loss} {}", wanted("loss"));
-        assert_eq!(report.gradient_norm.is_some(), golden["stepped"].as_bool().expect("stepped"), "{file} step {i}");
-        if let (Some(norm), Some(wanted)) = (&report.gradient_norm, golden["grad_norm_before_clip"].as_f64()) {
+        assert!(
+            relative(loss, wanted("loss"), 0.0) < bound,
+            "{file} step {i}: loss {loss} {}",
+            wanted("loss")
+        );
+        assert_eq!(
+            report.gradient_norm.is_some(),
+            golden["stepped"].as_bool().expect("stepped"),
+            "{file} step {i}"
+        );
+        if let (Some(norm), Some(wanted)) = (
+            &report.gradient_norm,
+            golden["grad_norm_before_clip"].as_f64(),
+        ) {
             let norm = float(norm);
             // Gradient norms amplify what the losses differ by, tenfold at first and without end later: the
             // reference's own single and double precision part by 5 % at step 9 of freeze 10.
             if i < TRUSTED_NORMS {
-                assert!(relative(norm, wanted, 0.0) < 10.0 * bound, "{file} step {i}: gradient norm {norm} {wanted}");
+                assert!(
+                    relative(norm, wanted, 0.0) < 10.0 * bound,
+                    "{file} step {i}: gradient norm {norm} {wanted}"
+                );
             }
         }
-        let lr: Vec<f64> = golden["lr"].as_array().expect("lr").iter().map(|v| v.as_f64().expect("rate")).collect();
-        for (ours, theirs) in [report.rates.bias, report.rates.weight, report.rates.norm].iter().zip(&lr) {
-            assert!((ours - theirs).abs() < 1e-12, "{file} step {i}: rate {ours} {theirs}");
+        let lr: Vec<f64> = golden["lr"]
+            .as_array()
+            .expect("lr")
+            .iter()
+            .map(|v| v.as_f64().expect("rate"))
+            .collect();
+        for (ours, theirs) in [report.rates.bias, report.rates.weight, report.rates.norm]
+            .iter()
+            .zip(&lr)
+        {
+            assert!(
+                (ours - theirs).abs() < 1e-12,
+                "{file} step {i}: rate {ours} {theirs}"
+            );
         }
         let snapshot = &trace["snapshots"][(i + 1).to_string()];
         if snapshot.is_object() {
-            compare(&mut session, snapshot, bound, &format!("{file} after step {}", i + 1));
+            compare(
+                &mut session,
+                snapshot,
+                bound,
+                &format!("{file} after step {}", i + 1),
+            );
         }
     }
 }
 
 /// Compares the 2-norm of every tensor of model and EMA.
 fn compare(session: &mut Session, snapshot: &Value, bound: f64, place: &str) {
-    for (kind, model) in [("model", &mut session.model), ("ema", &mut session.ema.model)] {
-        let Some(goldens) = snapshot[kind].as_object() else { continue };
+    for (kind, model) in [
+        ("model", &mut session.model),
+        ("ema", &mut session.ema.model),
+    ] {
+        let Some(goldens) = snapshot[kind].as_object() else {
+            continue;
+        };
         let mut gather = Gather::new(&|_| true);
         model.visit(&mut gather);
         let mut seen = 0;
         for (name, held) in gather.state {
-            let Held::Float { flat, .. } = held else { continue };
-            let Some(golden) = goldens.get(&name) else { continue };
+            let Held::Float { flat, .. } = held else {
+                continue;
+            };
+            let Some(golden) = goldens.get(&name) else {
+                continue;
+            };
             let values = flat.into_data().try_to_vec::<f32>().expect("floats");
-            let norm = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+            let norm = values
+                .iter()
+                .map(|v| f64::from(*v).powi(2))
+                .sum::<f64>()
+                .sqrt();
             let wanted = golden[2].as_f64().expect("l2");
-            assert!(relative(norm, wanted, 1e-2) < bound, "{place}: {kind} {name} {norm} {wanted}");
+            assert!(
+                relative(norm, wanted, 1e-2) < bound,
+                "{place}: {kind} {name} {norm} {wanted}"
+            );
             seen += 1;
         }
-        assert!(seen > 250, "{place}: only {seen} tensors of {kind} compared");
+        assert!(
+            seen > 250,
+            "{place}: only {seen} tensors of {kind} compared"
+        );
     }
 }
 
@@ -121,7 +182,12 @@ fn ten_constant_steps_agree_when_nothing_is_frozen() {
 #[test]
 fn ten_warmup_steps_agree_for_every_freeze() {
     for freeze in ["24", "10", "0"] {
-        run(&format!("trace_warmup_freeze{freeze}"), freeze, false, FreezeNorms::Drift);
+        run(
+            &format!("trace_warmup_freeze{freeze}"),
+            freeze,
+            false,
+            FreezeNorms::Drift,
+        );
     }
 }
 
@@ -129,5 +195,11 @@ fn ten_warmup_steps_agree_for_every_freeze() {
 fn ten_steps_with_fixed_statistics_agree() {
     // Equal to 3e-5 for five steps; then rounding in the fixed prefix (1e-6 at step 0) has grown past 5e-4.
     let bound = |step| if step < 5 { 5e-5 } else { 5e-3 };
-    run_within("trace_constant_freeze10_bn_eval", "10", true, FreezeNorms::Fixed, &bound);
+    run_within(
+        "trace_constant_freeze10_bn_eval",
+        "10",
+        true,
+        FreezeNorms::Fixed,
+        &bound,
+    );
 }

@@ -41,10 +41,22 @@ fn main() -> ExitCode {
 fn test() -> anyhow::Result<()> {
     setup()?;
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
-    step("tests", cargo().args(["test", "--release", "--workspace", "--locked"]))?;
+    step(
+        "tests",
+        cargo().args(["test", "--release", "--workspace", "--locked"]),
+    )?;
     step(
         "the library for the browser",
-        cargo().args(["check", "--release", "--locked", "--package", "frostline", "--no-default-features", "--target", WASM]),
+        cargo().args([
+            "check",
+            "--release",
+            "--locked",
+            "--package",
+            "frostline",
+            "--no-default-features",
+            "--target",
+            WASM,
+        ]),
     )
 }
 
@@ -52,12 +64,30 @@ fn lint() -> anyhow::Result<()> {
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
     step(
         "clippy",
-        cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+        cargo().args([
+            "clippy",
+            "--release",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
     )?;
-    if cargo().args(["deny", "--version"]).output().is_ok_and(|output| output.status.success()) {
-        return step("licences and advisories", cargo().args(["deny", "check", "licenses", "bans", "sources"]));
+    if cargo()
+        .args(["deny", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        return step(
+            "licences and advisories",
+            cargo().args(["deny", "check", "licenses", "bans", "sources"]),
+        );
     }
-    println!("xtask: cargo deny is not installed (cargo install cargo-deny): licences are not checked");
+    println!(
+        "xtask: cargo deny is not installed (cargo install cargo-deny): licences are not checked"
+    );
     Ok(())
 }
 
@@ -65,30 +95,57 @@ fn fuzz() -> anyhow::Result<()> {
     let cases = std::env::var("FROSTLINE_FUZZ_CASES").unwrap_or_else(|_| "100000".to_owned());
     step(
         "fuzz targets",
-        cargo().env("PROPTEST_CASES", cases).args(["test", "--release", "--workspace", "--locked", "--test", "fuzz"]),
+        cargo().env("PROPTEST_CASES", cases).args([
+            "test",
+            "--release",
+            "--workspace",
+            "--locked",
+            "--test",
+            "fuzz",
+        ]),
     )
 }
 
 /// Brings the wasm32 target and a software Vulkan driver, when they are missing and can be had.
 fn setup() -> anyhow::Result<()> {
     if !wasm_library()?.is_dir() {
-        step("the wasm32 target", Command::new("rustup").args(["target", "add", WASM]).current_dir(root()))?;
+        step(
+            "the wasm32 target",
+            Command::new("rustup")
+                .args(["target", "add", WASM])
+                .current_dir(root()),
+        )?;
     }
     if cfg!(target_os = "linux") && !has_vulkan_driver() {
-        let install = format!("apt-get update -qq && apt-get install -y -qq {}", VULKAN_PACKAGES.join(" "));
+        let install = format!(
+            "apt-get update -qq && apt-get install -y -qq {}",
+            VULKAN_PACKAGES.join(" ")
+        );
         if is_root() && Path::new("/usr/bin/apt-get").exists() {
-            step("a software Vulkan driver", Command::new("sh").args(["-c", &install]))?;
+            step(
+                "a software Vulkan driver",
+                Command::new("sh").args(["-c", &install]),
+            )?;
         } else {
-            println!("xtask: no Vulkan driver found, the GPU tests will say that they are skipped. On Debian or Ubuntu: sudo sh -c '{install}'");
+            println!(
+                "xtask: no Vulkan driver found, the GPU tests will say that they are skipped. On Debian or Ubuntu: sudo sh -c '{install}'"
+            );
         }
     }
     Ok(())
 }
 
 fn wasm_library() -> anyhow::Result<PathBuf> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output().context("rustc")?;
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .current_dir(root())
+        .output()
+        .context("rustc")?;
     let sysroot = String::from_utf8(output.stdout).context("the sysroot")?;
-    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(WASM).join("lib"))
+    Ok(Path::new(sysroot.trim())
+        .join("lib/rustlib")
+        .join(WASM)
+        .join("lib"))
 }
 
 fn has_vulkan_driver() -> bool {
@@ -98,7 +155,10 @@ fn has_vulkan_driver() -> bool {
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 fn cargo() -> Command {
@@ -108,15 +168,22 @@ fn cargo() -> Command {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// Runs a command and says how long it took.
 fn step(what: &str, command: &mut Command) -> anyhow::Result<()> {
     println!("xtask: {what}");
     let started = Instant::now();
-    let status = command.status().with_context(|| format!("{what}: {command:?} could not be started"))?;
-    println!("xtask: {what} took {:.0} s", started.elapsed().as_secs_f64());
+    let status = command
+        .status()
+        .with_context(|| format!("{what}: {command:?} could not be started"))?;
+    println!(
+        "xtask: {what} took {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
     if !status.success() {
         bail!("{what} failed ({status})");
     }

@@ -21,7 +21,11 @@ pub fn predict(model: &mut Yolov5, image: Tensor<4>) -> Tensor<3> {
     let anchors = model.architecture().anchors_per_scale();
     let mut rows = Vec::with_capacity(VIEWS.len());
     for (view, (growth, mirrored)) in VIEWS.into_iter().enumerate() {
-        let picture = if mirrored { image.clone().flip([3]) } else { image.clone() };
+        let picture = if mirrored {
+            image.clone().flip([3])
+        } else {
+            image.clone()
+        };
         let picture = scaled(picture, growth, stride);
         let [_, _, view_height, view_width] = picture.dims();
         let decoded = model.predict(picture); // [B, N, 5+C]
@@ -29,14 +33,20 @@ pub fn predict(model: &mut Yolov5, image: Tensor<4>) -> Tensor<3> {
         let [_, count, _] = decoded.dims();
         let kept = match view {
             0 => 0..count - strides.last().map_or(0, |&stride| cells(stride)),
-            _ if view == VIEWS.len() - 1 => strides.first().map_or(0, |&stride| cells(stride))..count,
+            _ if view == VIEWS.len() - 1 => {
+                strides.first().map_or(0, |&stride| cells(stride))..count
+            }
             _ => 0..count,
         };
         let decoded = decoded.slice(s![0..batch, kept, ..]);
         let scores = decoded.clone().slice(s![.., .., 4..]);
         let boxes = decoded.slice(s![.., .., 0..4]).div_scalar(growth);
         let boxes = if mirrored {
-            let x = boxes.clone().slice(s![.., .., 0..1]).neg().add_scalar(width as f64);
+            let x = boxes
+                .clone()
+                .slice(s![.., .., 0..1])
+                .neg()
+                .add_scalar(width as f64);
             Tensor::cat(vec![x, boxes.slice(s![.., .., 1..4])], 2)
         } else {
             boxes
@@ -54,7 +64,13 @@ fn scaled(picture: Tensor<4>, growth: f64, stride: usize) -> Tensor<4> {
     }
     let [_, _, height, width] = picture.dims();
     let size = [height, width].map(|side| (side as f64 * growth) as usize);
-    let padded = [height, width].map(|side| (side as f64 * growth / stride as f64).ceil() as usize * stride);
-    let options = InterpolateOptions::new(InterpolateMode::Bilinear).with_align_corners(false).with_output_size(size);
-    interpolate(picture, options).pad((0, padded[1] - size[1], 0, padded[0] - size[0]), PadMode::Constant(FILL as f32))
+    let padded =
+        [height, width].map(|side| (side as f64 * growth / stride as f64).ceil() as usize * stride);
+    let options = InterpolateOptions::new(InterpolateMode::Bilinear)
+        .with_align_corners(false)
+        .with_output_size(size);
+    interpolate(picture, options).pad(
+        (0, padded[1] - size[1], 0, padded[0] - size[0]),
+        PadMode::Constant(FILL as f32),
+    )
 }

@@ -29,12 +29,35 @@ pub async fn detect(
     device: &Device,
 ) -> Result<(Vec<Detection>, Placement)> {
     let original = [image.width() as usize, image.height() as usize];
-    let letterbox = Letterbox::new(original, [imgsz; 2], LetterboxOptions { auto: true, ..LetterboxOptions::default() });
-    let placement = Placement { path: path.to_path_buf(), original, ratio: letterbox.ratio, pad: letterbox.pad };
-    let sample = Sample { image: letterbox.apply(image), labels: Vec::new(), placement: placement.clone() };
+    let letterbox = Letterbox::new(
+        original,
+        [imgsz; 2],
+        LetterboxOptions {
+            auto: true,
+            ..LetterboxOptions::default()
+        },
+    );
+    let placement = Placement {
+        path: path.to_path_buf(),
+        original,
+        ratio: letterbox.ratio,
+        pad: letterbox.pad,
+    };
+    let sample = Sample {
+        image: letterbox.apply(image),
+        labels: Vec::new(),
+        placement: placement.clone(),
+    };
     let input = image_tensor(&batch(vec![sample])?, device);
-    let rows = if augment { super::augment::predict(model, input) } else { model.predict(input) };
-    let rows = rows.into_data_async().await.map_err(crate::device::failed)?;
+    let rows = if augment {
+        super::augment::predict(model, input)
+    } else {
+        model.predict(input)
+    };
+    let rows = rows
+        .into_data_async()
+        .await
+        .map_err(crate::device::failed)?;
     let rows: Vec<f32> = rows.iter::<f32>().collect();
     let detections = nms(&rows, model.architecture().nc, options);
     Ok((to_original(&detections, &placement), placement))

@@ -25,7 +25,12 @@ pub struct ValidateOptions {
 
 impl Default for ValidateOptions {
     fn default() -> Self {
-        Self { conf: 0.001, iou: 0.6, max_det: 300, augment: false }
+        Self {
+            conf: 0.001,
+            iou: 0.6,
+            max_det: 300,
+            augment: false,
+        }
     }
 }
 
@@ -83,7 +88,10 @@ impl Validator {
             let heads = model.forward(image, Mode::Infer);
             if let Some(loss) = loss {
                 let items = loss.forward(heads.clone(), &batch.targets).items;
-                let items = items.into_data_async().await.map_err(crate::device::failed)?;
+                let items = items
+                    .into_data_async()
+                    .await
+                    .map_err(crate::device::failed)?;
                 for (sum, item) in self.loss.iter_mut().zip(items.iter::<f64>()) {
                     *sum += item;
                 }
@@ -91,7 +99,10 @@ impl Validator {
             model.decode(heads)
         };
         let [count, per_picture, outputs] = rows.dims();
-        let rows = rows.into_data_async().await.map_err(crate::device::failed)?;
+        let rows = rows
+            .into_data_async()
+            .await
+            .map_err(crate::device::failed)?;
         let rows: Vec<f32> = rows.iter::<f32>().collect();
         let options = NmsOptions {
             conf: self.options.conf,
@@ -128,21 +139,39 @@ impl Validator {
 pub fn to_original(detections: &[Detection], placement: &Placement) -> Vec<Detection> {
     let mut boxes: Vec<[f32; 4]> = detections.iter().map(|detection| detection.xyxy).collect();
     scale_boxes(&mut boxes, placement);
-    detections.iter().zip(boxes).map(|(detection, xyxy)| Detection { xyxy, ..*detection }).collect()
+    detections
+        .iter()
+        .zip(boxes)
+        .map(|(detection, xyxy)| Detection { xyxy, ..*detection })
+        .collect()
 }
 
 /// The labels of a batch's picture as class and corners in pixels of the original picture.
 fn original_labels(batch: &Batch, picture: usize) -> Vec<(usize, [f32; 4])> {
     let [_, _, height, width] = batch.shape;
-    let labels: Vec<&Label> = batch.targets.iter().filter(|(p, _)| *p == picture).map(|(_, label)| label).collect();
+    let labels: Vec<&Label> = batch
+        .targets
+        .iter()
+        .filter(|(p, _)| *p == picture)
+        .map(|(_, label)| label)
+        .collect();
     let mut boxes: Vec<[f32; 4]> = labels
         .iter()
         .map(|label| {
             let [cx, cy, w, h] = label.cxcywh;
             let (width, height) = (width as f32, height as f32);
-            [(cx - w / 2.0) * width, (cy - h / 2.0) * height, (cx + w / 2.0) * width, (cy + h / 2.0) * height]
+            [
+                (cx - w / 2.0) * width,
+                (cy - h / 2.0) * height,
+                (cx + w / 2.0) * width,
+                (cy + h / 2.0) * height,
+            ]
         })
         .collect();
     scale_boxes(&mut boxes, &batch.placements[picture]);
-    labels.iter().zip(boxes).map(|(label, xyxy)| (label.class, xyxy)).collect()
+    labels
+        .iter()
+        .zip(boxes)
+        .map(|(label, xyxy)| (label.class, xyxy))
+        .collect()
 }

@@ -37,7 +37,12 @@ impl Matches {
 
 /// Matches `targets` to a scale with `anchors` in cells and a grid of `[height, width]` cells. A box
 /// and an anchor match when neither side differs by `anchor_t` times or more.
-pub fn assign(targets: &[(usize, Label)], anchors: &[[f32; 2]], grid: [usize; 2], anchor_t: f32) -> Matches {
+pub fn assign(
+    targets: &[(usize, Label)],
+    anchors: &[[f32; 2]],
+    grid: [usize; 2],
+    anchor_t: f32,
+) -> Matches {
     let [height, width] = grid;
     let (gain_x, gain_y) = (width as f32, height as f32);
     let mut rows = Vec::new();
@@ -85,7 +90,13 @@ mod tests {
     use super::*;
 
     fn one(cx: f32, cy: f32) -> Vec<(usize, Label)> {
-        vec![(0, Label { class: 1, cxcywh: [cx, cy, 0.25, 0.25] })]
+        vec![(
+            0,
+            Label {
+                class: 1,
+                cxcywh: [cx, cy, 0.25, 0.25],
+            },
+        )]
     }
 
     #[test]

@@ -8,9 +8,20 @@ const EPSILON: f64 = 1e-7;
 /// Gradients flow to the prediction; the trade-off factor alpha is a constant, as the paper has it.
 pub fn ciou(predicted: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
     let rows = predicted.dims()[0];
-    let column = |boxes: &Tensor<2>, i: usize| boxes.clone().slice(s![.., i..i + 1]).reshape([rows]);
-    let (px, py, pw, ph) = (column(&predicted, 0), column(&predicted, 1), column(&predicted, 2), column(&predicted, 3));
-    let (tx, ty, tw, th) = (column(&target, 0), column(&target, 1), column(&target, 2), column(&target, 3));
+    let column =
+        |boxes: &Tensor<2>, i: usize| boxes.clone().slice(s![.., i..i + 1]).reshape([rows]);
+    let (px, py, pw, ph) = (
+        column(&predicted, 0),
+        column(&predicted, 1),
+        column(&predicted, 2),
+        column(&predicted, 3),
+    );
+    let (tx, ty, tw, th) = (
+        column(&target, 0),
+        column(&target, 1),
+        column(&target, 2),
+        column(&target, 3),
+    );
 
     let edges = |c: &Tensor<1>, size: &Tensor<1>| {
         let half = size.clone().mul_scalar(0.5);
@@ -33,10 +44,13 @@ pub fn ciou(predicted: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
     let enclosing_w = px2.clone().max_pair(tx2.clone()) - px1.clone().min_pair(tx1.clone());
     let enclosing_h = py2.clone().max_pair(ty2.clone()) - py1.clone().min_pair(ty1.clone());
     let diagonal = enclosing_w.square() + enclosing_h.square() + EPSILON;
-    let distance = ((tx1 + tx2 - px1 - px2).square() + (ty1 + ty2 - py1 - py2).square()).mul_scalar(0.25);
+    let distance =
+        ((tx1 + tx2 - px1 - px2).square() + (ty1 + ty2 - py1 - py2).square()).mul_scalar(0.25);
 
     let angle = (tw / th).atan() - (pw / ph).atan();
-    let shape = angle.square().mul_scalar(4.0 / std::f64::consts::PI.powi(2));
+    let shape = angle
+        .square()
+        .mul_scalar(4.0 / std::f64::consts::PI.powi(2));
     let alpha = shape.clone().detach() / (shape.clone() - iou.clone() + (1.0 + EPSILON)).detach();
     iou - (distance / diagonal + shape * alpha)
 }

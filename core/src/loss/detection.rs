@@ -50,7 +50,12 @@ impl DetectionLoss {
             .anchors
             .iter()
             .zip(architecture.strides())
-            .map(|(anchors, stride)| anchors.iter().map(|a| a.map(|side| side / stride as f32)).collect())
+            .map(|(anchors, stride)| {
+                anchors
+                    .iter()
+                    .map(|a| a.map(|side| side / stride as f32))
+                    .collect()
+            })
             .collect();
         Self {
             anchors,
@@ -77,54 +82,108 @@ impl DetectionLoss {
             let [_, _, height, width] = head.dims();
             let (count, outputs, cells) = (anchors.len(), 5 + self.nc, height * width);
             let head = head.reshape([batch, count, outputs, cells]);
-            let objectness = head.clone().slice(s![.., .., 4..5, ..]).reshape([batch * count * cells]);
+            let objectness = head
+                .clone()
+                .slice(s![.., .., 4..5, ..])
+                .reshape([batch * count * cells]);
             let mut wanted = Tensor::<1>::zeros([batch * count * cells], &device);
 
             let matches = assign(targets, anchors, [height, width], self.anchor_t);
             if !matches.is_empty() {
                 let n = matches.len();
                 let flat: Vec<usize> = (0..n)
-                    .map(|i| ((matches.picture[i] * count + matches.anchor[i]) * height + matches.y[i]) * width + matches.x[i])
+                    .map(|i| {
+                        ((matches.picture[i] * count + matches.anchor[i]) * height + matches.y[i])
+                            * width
+                            + matches.x[i]
+                    })
                     .collect();
-                let rows = head.swap_dims(2, 3).reshape([batch * count * cells, outputs]);
+                let rows = head
+                    .swap_dims(2, 3)
+                    .reshape([batch * count * cells, outputs]);
                 let rows = rows.select(0, indices(&flat, &device)); // [N, 5+C]
 
-                let xy = sigmoid(rows.clone().slice(s![.., 0..2])).mul_scalar(2.0).sub_scalar(0.5);
-                let wh = sigmoid(rows.clone().slice(s![.., 2..4])).mul_scalar(2.0).square() * anchor_rows(&matches, anchors, &device);
-                let target = Tensor::<2>::from_data(TensorData::new(matches.boxes.concat(), [n, 4]), &device);
+                let xy = sigmoid(rows.clone().slice(s![.., 0..2]))
+                    .mul_scalar(2.0)
+                    .sub_scalar(0.5);
+                let wh = sigmoid(rows.clone().slice(s![.., 2..4]))
+                    .mul_scalar(2.0)
+                    .square()
+                    * anchor_rows(&matches, anchors, &device);
+                let target = Tensor::<2>::from_data(
+                    TensorData::new(matches.boxes.concat(), [n, 4]),
+                    &device,
+                );
                 let iou = ciou(Tensor::cat(vec![xy, wh], 1), target); // [N]
                 lbox = lbox + (iou.clone().neg() + 1.0).mean();
 
                 // A cell matched more than once wants the IoU of its last match.
-                let last: HashMap<usize, usize> = flat.iter().enumerate().map(|(row, &cell)| (cell, row)).collect();
-                let (winners, owned): (Vec<usize>, Vec<usize>) =
-                    flat.iter().enumerate().filter(|(row, cell)| last[cell] == *row).map(|(row, &cell)| (row, cell)).unzip();
-                let quality = iou.detach().clamp_min(0.0).select(0, indices(&winners, &device));
-                wanted = wanted.select_assign(0, indices(&owned, &device), quality, IndexingUpdateOp::Add);
+                let last: HashMap<usize, usize> = flat
+                    .iter()
+                    .enumerate()
+                    .map(|(row, &cell)| (cell, row))
+                    .collect();
+                let (winners, owned): (Vec<usize>, Vec<usize>) = flat
+                    .iter()
+                    .enumerate()
+                    .filter(|(row, cell)| last[cell] == *row)
+                    .map(|(row, &cell)| (row, cell))
+                    .unzip();
+                let quality = iou
+                    .detach()
+                    .clamp_min(0.0)
+                    .select(0, indices(&winners, &device));
+                wanted = wanted.select_assign(
+                    0,
+                    indices(&owned, &device),
+                    quality,
+                    IndexingUpdateOp::Add,
+                );
 
                 if self.nc > 1 {
                     let mut classes = vec![self.negative; n * self.nc];
                     for (row, &class) in matches.class.iter().enumerate() {
                         classes[row * self.nc + class] = self.positive;
                     }
-                    let classes = Tensor::<2>::from_data(TensorData::new(classes, [n, self.nc]), &device);
-                    lcls = lcls + self.cross_entropy(rows.slice(s![.., 5..]), classes, self.class_weight);
+                    let classes =
+                        Tensor::<2>::from_data(TensorData::new(classes, [n, self.nc]), &device);
+                    lcls = lcls
+                        + self.cross_entropy(rows.slice(s![.., 5..]), classes, self.class_weight);
                 }
             }
             let balance = BALANCE.get(scale).copied().unwrap_or(1.0);
-            lobj = lobj + self.cross_entropy(objectness, wanted, self.objectness_weight).mul_scalar(balance);
+            lobj = lobj
+                + self
+                    .cross_entropy(objectness, wanted, self.objectness_weight)
+                    .mul_scalar(balance);
         }
-        let items = [lbox.mul_scalar(self.gain_box), lobj.mul_scalar(self.gain_objectness), lcls.mul_scalar(self.gain_class)];
+        let items = [
+            lbox.mul_scalar(self.gain_box),
+            lobj.mul_scalar(self.gain_objectness),
+            lcls.mul_scalar(self.gain_class),
+        ];
         let [lbox, lobj, lcls] = items;
         let total = (lbox.clone() + lobj.clone() + lcls.clone()).mul_scalar(batch as f64);
-        LossOutput { total, items: Tensor::cat(vec![lbox.detach(), lobj.detach(), lcls.detach()], 0) }
+        LossOutput {
+            total,
+            items: Tensor::cat(vec![lbox.detach(), lobj.detach(), lcls.detach()], 0),
+        }
     }
 
     /// Mean binary cross-entropy of logits, positives weighted, focal when asked.
-    fn cross_entropy<const D: usize>(&self, logits: Tensor<D>, wanted: Tensor<D>, positive_weight: f64) -> Tensor<1> {
+    fn cross_entropy<const D: usize>(
+        &self,
+        logits: Tensor<D>,
+        wanted: Tensor<D>,
+        positive_weight: f64,
+    ) -> Tensor<1> {
         let log_p = log_sigmoid(logits.clone());
         let unwanted = wanted.clone().neg() + 1.0;
-        let log_weight = if positive_weight == 1.0 { log_p } else { log_p * (wanted.clone().mul_scalar(positive_weight - 1.0) + 1.0) };
+        let log_weight = if positive_weight == 1.0 {
+            log_p
+        } else {
+            log_p * (wanted.clone().mul_scalar(positive_weight - 1.0) + 1.0)
+        };
         let loss = unwanted.clone() * logits.clone() - log_weight;
         if self.focal_gamma <= 0.0 {
             return loss.mean();

@@ -100,7 +100,12 @@ impl Architecture {
     /// When there is not one class.
     pub fn with_classes(&self, nc: usize) -> Result<Self> {
         if nc == 0 {
-            return Err(Error::input("the number of classes", "0", "at least 1", "Name the classes in the data yaml"));
+            return Err(Error::input(
+                "the number of classes",
+                "0",
+                "at least 1",
+                "Name the classes in the data yaml",
+            ));
         }
         Ok(Self { nc, ..self.clone() })
     }

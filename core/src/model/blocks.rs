@@ -12,10 +12,17 @@ use super::state::{Mode, Visitor};
 
 /// Uniform in `±1/√fan_in`, the field's default for convolutions. Drawn on the host, so that a seed
 /// gives the same network on every device.
-pub(super) fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, rng: &mut ChaCha8Rng, device: &Device) -> Tensor<D> {
+pub(super) fn uniform<const D: usize>(
+    shape: [usize; D],
+    fan_in: usize,
+    rng: &mut ChaCha8Rng,
+    device: &Device,
+) -> Tensor<D> {
     let bound = 1.0 / (fan_in as f32).sqrt();
     let count = shape.iter().product();
-    let values: Vec<f32> = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
+    let values: Vec<f32> = (0..count)
+        .map(|_| rng.random_range(-bound..bound))
+        .collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
@@ -32,7 +39,15 @@ pub struct Conv {
 
 impl Conv {
     /// A seeded block.
-    pub fn new(c1: usize, c2: usize, kernel: usize, stride: usize, padding: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+    pub fn new(
+        c1: usize,
+        c2: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
         Self {
             weight: uniform([c2, c1, kernel, kernel], c1 * kernel * kernel, rng, device),
             bn: BatchNorm::new(c2, device),
@@ -54,7 +69,11 @@ impl Conv {
 
     /// Visits `conv.weight` and the norm.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
-        visitor.parameter(&format!("{path}.conv.weight"), ParameterKind::Weight, &mut self.weight);
+        visitor.parameter(
+            &format!("{path}.conv.weight"),
+            ParameterKind::Weight,
+            &mut self.weight,
+        );
         visitor.norm(&format!("{path}.bn"), &mut self.bn);
     }
 }
@@ -70,7 +89,11 @@ pub struct Bottleneck {
 impl Bottleneck {
     /// `c → c` with hidden width `c`, as C3 uses it.
     pub fn new(c: usize, shortcut: bool, rng: &mut ChaCha8Rng, device: &Device) -> Self {
-        Self { cv1: Conv::square(c, c, 1, rng, device), cv2: Conv::square(c, c, 3, rng, device), shortcut }
+        Self {
+            cv1: Conv::square(c, c, 1, rng, device),
+            cv2: Conv::square(c, c, 3, rng, device),
+            shortcut,
+        }
     }
 
     /// Shape is kept.
@@ -98,13 +121,22 @@ pub struct C3 {
 
 impl C3 {
     /// Hidden width is `c2 / 2`.
-    pub fn new(c1: usize, c2: usize, n: usize, shortcut: bool, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+    pub fn new(
+        c1: usize,
+        c2: usize,
+        n: usize,
+        shortcut: bool,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
         let hidden = c2 / 2;
         Self {
             cv1: Conv::square(c1, hidden, 1, rng, device),
             cv2: Conv::square(c1, hidden, 1, rng, device),
             cv3: Conv::square(2 * hidden, c2, 1, rng, device),
-            m: (0..n).map(|_| Bottleneck::new(hidden, shortcut, rng, device)).collect(),
+            m: (0..n)
+                .map(|_| Bottleneck::new(hidden, shortcut, rng, device))
+                .collect(),
         }
     }
 

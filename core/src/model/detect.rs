@@ -18,7 +18,14 @@ pub struct Detect {
 
 impl Detect {
     /// A seeded head. Its biases start where some eight objects a picture and rare classes are likely (FACTS 1).
-    pub fn new(channels: &[usize], strides: &[usize], anchors: usize, nc: usize, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+    pub fn new(
+        channels: &[usize],
+        strides: &[usize],
+        anchors: usize,
+        nc: usize,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Self {
         let out = anchors * (5 + nc);
         let m = channels
             .iter()
@@ -35,7 +42,10 @@ impl Detect {
                         _ => class,
                     })
                     .collect();
-                (weight, bias + Tensor::from_data(TensorData::new(prior, [out]), device))
+                (
+                    weight,
+                    bias + Tensor::from_data(TensorData::new(prior, [out]), device),
+                )
             })
             .collect();
         Self { m }
@@ -47,7 +57,12 @@ impl Detect {
             .into_iter()
             .zip(&self.m)
             .map(|(x, (weight, bias))| {
-                conv2d(x, weight.clone(), Some(bias.clone()), ConvOptions::new([1, 1], [0, 0], [1, 1], 1))
+                conv2d(
+                    x,
+                    weight.clone(),
+                    Some(bias.clone()),
+                    ConvOptions::new([1, 1], [0, 0], [1, 1], 1),
+                )
             })
             .collect()
     }
@@ -55,7 +70,11 @@ impl Detect {
     /// Visits weight and bias per scale.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
         for (i, (weight, bias)) in self.m.iter_mut().enumerate() {
-            visitor.parameter(&format!("{path}.m.{i}.weight"), ParameterKind::Weight, weight);
+            visitor.parameter(
+                &format!("{path}.m.{i}.weight"),
+                ParameterKind::Weight,
+                weight,
+            );
             visitor.parameter(&format!("{path}.m.{i}.bias"), ParameterKind::Bias, bias);
         }
     }
@@ -63,7 +82,12 @@ impl Detect {
 
 /// Decodes raw heads into rows `[B, N, 5+C]` of `cx, cy, w, h` in input pixels, objectness and class
 /// probabilities. Rows run over scale, anchor, y, x.
-pub fn decode(heads: Vec<Tensor<4>>, anchors: &[Vec<[f32; 2]>], strides: &[usize], nc: usize) -> Tensor<3> {
+pub fn decode(
+    heads: Vec<Tensor<4>>,
+    anchors: &[Vec<[f32; 2]>],
+    strides: &[usize],
+    nc: usize,
+) -> Tensor<3> {
     let rows = heads
         .into_iter()
         .zip(anchors)
@@ -91,7 +115,11 @@ fn decode_scale(head: Tensor<4>, anchors: &[[f32; 2]], stride: f32, nc: usize) -
     let size = Tensor::<4>::from_data(TensorData::new(size, shape), &device);
 
     let p = sigmoid(head.reshape([batch, count, outputs, cells])); // [B, A, 5+C, H·W]
-    let xy = p.clone().slice(s![.., .., 0..2, ..]).mul_scalar(2.0 * stride) + shift;
+    let xy = p
+        .clone()
+        .slice(s![.., .., 0..2, ..])
+        .mul_scalar(2.0 * stride)
+        + shift;
     let wh = p.clone().slice(s![.., .., 2..4, ..]);
     let wh = wh.clone() * wh * size;
     let scores = p.slice(s![.., .., 4.., ..]);

@@ -46,7 +46,14 @@ impl BatchNorm {
     pub fn forward_silu(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let (weight, bias) = (self.weight.clone(), self.bias.clone());
         if mode == Mode::Infer || self.fixed {
-            return bn_silu_fixed(x, weight, bias, self.running_mean.clone(), self.running_var.clone(), EPSILON);
+            return bn_silu_fixed(
+                x,
+                weight,
+                bias,
+                self.running_mean.clone(),
+                self.running_var.clone(),
+                EPSILON,
+            );
         }
         let [batch, _, height, width] = x.dims();
         let seen = (batch * height * width) as f64;
@@ -60,11 +67,18 @@ impl BatchNorm {
 
     /// Visits weight, bias, running mean, running variance and the counter.
     pub fn visit_parts<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
-        visitor.parameter(&format!("{path}.weight"), ParameterKind::NormWeight, &mut self.weight);
+        visitor.parameter(
+            &format!("{path}.weight"),
+            ParameterKind::NormWeight,
+            &mut self.weight,
+        );
         visitor.parameter(&format!("{path}.bias"), ParameterKind::Bias, &mut self.bias);
         visitor.statistic(&format!("{path}.running_mean"), &mut self.running_mean);
         visitor.statistic(&format!("{path}.running_var"), &mut self.running_var);
-        visitor.count(&format!("{path}.num_batches_tracked"), &mut self.num_batches_tracked);
+        visitor.count(
+            &format!("{path}.num_batches_tracked"),
+            &mut self.num_batches_tracked,
+        );
     }
 }
 

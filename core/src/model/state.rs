@@ -21,7 +21,12 @@ pub enum Mode {
 /// Sees every piece of state in state-dict order, by name, and may replace it.
 pub trait Visitor {
     /// A learnable tensor.
-    fn parameter<const D: usize>(&mut self, name: &str, kind: ParameterKind, tensor: &mut Tensor<D>);
+    fn parameter<const D: usize>(
+        &mut self,
+        name: &str,
+        kind: ParameterKind,
+        tensor: &mut Tensor<D>,
+    );
 
     /// A running statistic.
     fn statistic(&mut self, _name: &str, _tensor: &mut Tensor<1>) {}
@@ -57,7 +62,10 @@ impl Held {
     pub fn float<const D: usize>(tensor: &Tensor<D>) -> Self {
         let shape = tensor.dims().to_vec();
         let count = shape.iter().product::<usize>();
-        Self::Float { flat: tensor.clone().without_autodiff().reshape([count]), shape }
+        Self::Float {
+            flat: tensor.clone().without_autodiff().reshape([count]),
+            shape,
+        }
     }
 
     /// Reads the values from the device.
@@ -68,8 +76,15 @@ impl Held {
         match self {
             Self::Count(value) => Ok(TensorData::new(vec![value], Vec::<usize>::new())),
             Self::Float { flat, shape } => {
-                let data = flat.into_data_async().await.map_err(crate::device::failed)?.convert::<f32>();
-                Ok(TensorData::new(data.try_into_vec::<f32>().map_err(crate::device::failed)?, shape))
+                let data = flat
+                    .into_data_async()
+                    .await
+                    .map_err(crate::device::failed)?
+                    .convert::<f32>();
+                Ok(TensorData::new(
+                    data.try_into_vec::<f32>().map_err(crate::device::failed)?,
+                    shape,
+                ))
             }
         }
     }
@@ -85,7 +100,10 @@ pub struct Gather<'a> {
 impl<'a> Gather<'a> {
     /// Gathers the state whose name `keep` accepts.
     pub fn new(keep: &'a dyn Fn(&str) -> bool) -> Self {
-        Self { state: Vec::new(), keep }
+        Self {
+            state: Vec::new(),
+            keep,
+        }
     }
 
     fn push(&mut self, name: &str, held: impl FnOnce() -> Held) {
@@ -97,7 +115,9 @@ impl<'a> Gather<'a> {
 
 impl std::fmt::Debug for Gather<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gather").field("state", &self.state.len()).finish_non_exhaustive()
+        f.debug_struct("Gather")
+            .field("state", &self.state.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,7 +159,10 @@ impl<'a> Load<'a> {
     /// Loads `state`, whose shapes must be the network's.
     pub fn new(state: &'a [(String, TensorData)], device: &Device) -> Self {
         Self {
-            values: state.iter().map(|(name, data)| (name.as_str(), data)).collect(),
+            values: state
+                .iter()
+                .map(|(name, data)| (name.as_str(), data))
+                .collect(),
             device: device.clone().without_autodiff(),
         }
     }
@@ -164,7 +187,11 @@ impl Visitor for Load<'_> {
     }
 
     fn count(&mut self, name: &str, value: &mut i64) {
-        if let Some(stored) = self.values.get(name).and_then(|data| data.iter::<i64>().next()) {
+        if let Some(stored) = self
+            .values
+            .get(name)
+            .and_then(|data| data.iter::<i64>().next())
+        {
             *value = stored;
         }
     }

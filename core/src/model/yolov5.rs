@@ -39,7 +39,10 @@ pub struct Features {
 impl Features {
     /// Where every forward pass begins.
     pub fn image(image: Tensor<4>) -> Self {
-        Self { image: Some(image), ..Self::default() }
+        Self {
+            image: Some(image),
+            ..Self::default()
+        }
     }
 }
 
@@ -59,20 +62,41 @@ impl Yolov5 {
             .modules
             .iter()
             .map(|module| match &module.kind {
-                &ModuleKind::Conv { c1, c2, kernel, stride, padding } => {
-                    Layer::Conv(Conv::new(c1, c2, kernel, stride, padding, &mut rng, device))
+                &ModuleKind::Conv {
+                    c1,
+                    c2,
+                    kernel,
+                    stride,
+                    padding,
+                } => Layer::Conv(Conv::new(c1, c2, kernel, stride, padding, &mut rng, device)),
+                &ModuleKind::C3 {
+                    c1,
+                    c2,
+                    n,
+                    shortcut,
+                } => Layer::C3(C3::new(c1, c2, n, shortcut, &mut rng, device)),
+                &ModuleKind::Sppf { c1, c2, kernel } => {
+                    Layer::Sppf(Sppf::new(c1, c2, kernel, &mut rng, device))
                 }
-                &ModuleKind::C3 { c1, c2, n, shortcut } => Layer::C3(C3::new(c1, c2, n, shortcut, &mut rng, device)),
-                &ModuleKind::Sppf { c1, c2, kernel } => Layer::Sppf(Sppf::new(c1, c2, kernel, &mut rng, device)),
                 &ModuleKind::Upsample { scale } => Layer::Upsample(scale),
                 ModuleKind::Concat => Layer::Concat,
                 ModuleKind::Detect { channels } => {
                     let anchors = architecture.anchors.first().map_or(0, Vec::len);
-                    Layer::Detect(Detect::new(channels, &strides, anchors, architecture.nc, &mut rng, device))
+                    Layer::Detect(Detect::new(
+                        channels,
+                        &strides,
+                        anchors,
+                        architecture.nc,
+                        &mut rng,
+                        device,
+                    ))
                 }
             })
             .collect();
-        Self { architecture, modules }
+        Self {
+            architecture,
+            modules,
+        }
     }
 
     /// What the network is made of.
@@ -92,11 +116,19 @@ impl Yolov5 {
             let mut inputs: Vec<Tensor<4>> = if from.is_empty() {
                 features.image.take().into_iter().collect()
             } else {
-                from.iter().filter_map(|i| features.outputs.get(i).cloned()).collect()
+                from.iter()
+                    .filter_map(|i| features.outputs.get(i).cloned())
+                    .collect()
             };
-            debug_assert_eq!(inputs.len(), from.len().max(1), "module {index} lacks an input");
+            debug_assert_eq!(
+                inputs.len(),
+                from.len().max(1),
+                "module {index} lacks an input"
+            );
             let later = &self.architecture.modules[index + 1..];
-            features.outputs.retain(|i, _| later.iter().any(|module| module.from.contains(i)));
+            features
+                .outputs
+                .retain(|i, _| later.iter().any(|module| module.from.contains(i)));
             let output = match &mut self.modules[index] {
                 Layer::Detect(detect) => {
                     features.heads = detect.forward(inputs);
@@ -126,7 +158,8 @@ impl Yolov5 {
 
     /// The whole network: image `[B, 3, H, W]` in `0..=1` to raw heads `[B, A·(5+C), H, W]` per scale.
     pub fn forward(&mut self, image: Tensor<4>, mode: Mode) -> Vec<Tensor<4>> {
-        self.run(0..self.modules.len(), Features::image(image), mode).heads
+        self.run(0..self.modules.len(), Features::image(image), mode)
+            .heads
     }
 
     /// Inference: image to rows `[B, N, 5+C]`, see [`decode`].
@@ -137,7 +170,12 @@ impl Yolov5 {
 
     /// Decodes raw heads with this network's anchors.
     pub fn decode(&self, heads: Vec<Tensor<4>>) -> Tensor<3> {
-        decode(heads, &self.architecture.anchors, &self.architecture.strides(), self.architecture.nc)
+        decode(
+            heads,
+            &self.architecture.anchors,
+            &self.architecture.strides(),
+            self.architecture.nc,
+        )
     }
 
     /// The whole state by the reference's names, anchors (in cells) included.
@@ -155,12 +193,25 @@ impl Yolov5 {
             .anchors
             .iter()
             .zip(self.architecture.strides())
-            .flat_map(|(anchors, stride)| anchors.iter().flat_map(move |a| a.map(|side| side / stride as f32)))
+            .flat_map(|(anchors, stride)| {
+                anchors
+                    .iter()
+                    .flat_map(move |a| a.map(|side| side / stride as f32))
+            })
             .collect();
         let per_scale = anchors.len() / 2 / scales.max(1);
         // The reference keeps the anchors before the convolutions of Detect.
-        let at = state.iter().position(|(name, _)| name.starts_with(&format!("model.{detect}."))).unwrap_or(state.len());
-        state.insert(at, (format!("model.{detect}.anchors"), TensorData::new(anchors, [scales, per_scale, 2])));
+        let at = state
+            .iter()
+            .position(|(name, _)| name.starts_with(&format!("model.{detect}.")))
+            .unwrap_or(state.len());
+        state.insert(
+            at,
+            (
+                format!("model.{detect}.anchors"),
+                TensorData::new(anchors, [scales, per_scale, 2]),
+            ),
+        );
         Ok(state)
     }
 
@@ -172,7 +223,12 @@ impl Yolov5 {
             let cells: Vec<f32> = data.iter::<f32>().collect();
             let strides = self.architecture.strides();
             let per_scale = cells.len() / self.architecture.anchors.len().max(1);
-            let scales = self.architecture.anchors.iter_mut().zip(strides).zip(cells.chunks(per_scale.max(1)));
+            let scales = self
+                .architecture
+                .anchors
+                .iter_mut()
+                .zip(strides)
+                .zip(cells.chunks(per_scale.max(1)));
             for ((anchors, stride), cells) in scales {
                 for (anchor, cell) in anchors.iter_mut().zip(cells.chunks_exact(2)) {
                     *anchor = [cell[0] * stride as f32, cell[1] * stride as f32];

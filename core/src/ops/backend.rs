@@ -42,7 +42,11 @@ pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Flat {
 
 /// The same tensor in row-major order.
 pub(super) fn dense(x: Flat) -> Flat {
-    if x.is_contiguous() { x } else { x.to_contiguous() }
+    if x.is_contiguous() {
+        x
+    } else {
+        x.to_contiguous()
+    }
 }
 
 /// The values of a [`dense`] tensor.
@@ -57,31 +61,62 @@ pub(super) fn into_values(x: Flat) -> Vec<f32> {
 
 fn planes(x: &Flat) -> Planes {
     let [batch, channels, height, width] = x.shape().dims();
-    Planes { batch, channels, size: height * width }
+    Planes {
+        batch,
+        channels,
+        size: height * width,
+    }
 }
 
 fn moments(mean: &Flat, variance: &Flat) -> Vec<Moments> {
     let pairs = values(mean).iter().zip(values(variance));
-    pairs.map(|(&mean, &variance)| Moments { mean, variance }).collect()
+    pairs
+        .map(|(&mean, &variance)| Moments { mean, variance })
+        .collect()
 }
 
 impl Fused for Flex {
     fn bn_silu_train(x: Flat, weight: Flat, bias: Flat, epsilon: f64) -> (Flat, Flat, Flat) {
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let norm = Norm { weight: values(&weight), bias: values(&bias), epsilon };
+        let norm = Norm {
+            weight: values(&weight),
+            bias: values(&bias),
+            epsilon,
+        };
         let planes = planes(&x);
         let mut out = vec![0f32; values(&x).len()];
         let moments = norm::forward_train(values(&x), &mut out, planes, norm);
         let mean = moments.iter().map(|m| m.mean).collect();
         let variance = moments.iter().map(|m| m.variance).collect();
-        (tensor(out, x.shape()), tensor(mean, [planes.channels]), tensor(variance, [planes.channels]))
+        (
+            tensor(out, x.shape()),
+            tensor(mean, [planes.channels]),
+            tensor(variance, [planes.channels]),
+        )
     }
 
-    fn bn_silu_fixed(x: Flat, weight: Flat, bias: Flat, mean: Flat, variance: Flat, epsilon: f64) -> Flat {
+    fn bn_silu_fixed(
+        x: Flat,
+        weight: Flat,
+        bias: Flat,
+        mean: Flat,
+        variance: Flat,
+        epsilon: f64,
+    ) -> Flat {
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let norm = Norm { weight: values(&weight), bias: values(&bias), epsilon };
+        let norm = Norm {
+            weight: values(&weight),
+            bias: values(&bias),
+            epsilon,
+        };
         let mut out = vec![0f32; values(&x).len()];
-        norm::forward_fixed(values(&x), &mut out, planes(&x), norm, &moments(&dense(mean), &dense(variance)));
+        norm::forward_fixed(
+            values(&x),
+            &mut out,
+            planes(&x),
+            norm,
+            &moments(&dense(mean), &dense(variance)),
+        );
         tensor(out, x.shape())
     }
 }
@@ -105,11 +140,30 @@ impl Backward<Flex, 3> for NormBackward {
 
     fn backward(self, ops: Ops<NormState, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<Flex>(&ops.node);
-        let NormState { x, weight, bias, moments, epsilon, fixed } = ops.state;
+        let NormState {
+            x,
+            weight,
+            bias,
+            moments,
+            epsilon,
+            fixed,
+        } = ops.state;
         let [x_node, weight_node, bias_node] = ops.parents;
-        let norm = Norm { weight: values(&weight), bias: values(&bias), epsilon };
+        let norm = Norm {
+            weight: values(&weight),
+            bias: values(&bias),
+            epsilon,
+        };
         let mut grad = into_values(grad);
-        let (weights, biases) = norm::backward(values(&x), &mut grad, planes(&x), norm, &moments, fixed, x_node.is_some());
+        let (weights, biases) = norm::backward(
+            values(&x),
+            &mut grad,
+            planes(&x),
+            norm,
+            &moments,
+            fixed,
+            x_node.is_some(),
+        );
         if let Some(node) = x_node {
             grads.register::<Flex>(node.id, tensor(grad, x.shape()));
         }
@@ -125,29 +179,86 @@ impl Backward<Flex, 3> for NormBackward {
 type Recorded<C> = FloatTensor<Autodiff<Flex, C>>;
 
 impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
-    fn bn_silu_train(x: Recorded<C>, weight: Recorded<C>, bias: Recorded<C>, epsilon: f64) -> (Recorded<C>, Recorded<C>, Recorded<C>) {
-        let ((x, a), (weight, b), (bias, c)) = (x.into_parts(), weight.into_parts(), bias.into_parts());
+    fn bn_silu_train(
+        x: Recorded<C>,
+        weight: Recorded<C>,
+        bias: Recorded<C>,
+        epsilon: f64,
+    ) -> (Recorded<C>, Recorded<C>, Recorded<C>) {
+        let ((x, a), (weight, b), (bias, c)) =
+            (x.into_parts(), weight.into_parts(), bias.into_parts());
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let (out, mean, variance) = Flex::bn_silu_train(x.clone(), weight.clone(), bias.clone(), epsilon);
-        let out = match NormBackward.prepare::<C>([a, b, c]).compute_bound().stateful() {
+        let (out, mean, variance) =
+            Flex::bn_silu_train(x.clone(), weight.clone(), bias.clone(), epsilon);
+        let out = match NormBackward
+            .prepare::<C>([a, b, c])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prep) => {
                 let moments = moments(&mean, &variance);
-                prep.finish(NormState { x, weight, bias, moments, epsilon, fixed: false }, out)
+                prep.finish(
+                    NormState {
+                        x,
+                        weight,
+                        bias,
+                        moments,
+                        epsilon,
+                        fixed: false,
+                    },
+                    out,
+                )
             }
             OpsKind::UnTracked(prep) => prep.finish(out),
         };
-        (out, <Self as AutodiffBackend>::from_inner(mean), <Self as AutodiffBackend>::from_inner(variance))
+        (
+            out,
+            <Self as AutodiffBackend>::from_inner(mean),
+            <Self as AutodiffBackend>::from_inner(variance),
+        )
     }
 
-    fn bn_silu_fixed(x: Recorded<C>, weight: Recorded<C>, bias: Recorded<C>, mean: Recorded<C>, variance: Recorded<C>, epsilon: f64) -> Recorded<C> {
-        let ((x, a), (weight, b), (bias, c)) = (x.into_parts(), weight.into_parts(), bias.into_parts());
+    fn bn_silu_fixed(
+        x: Recorded<C>,
+        weight: Recorded<C>,
+        bias: Recorded<C>,
+        mean: Recorded<C>,
+        variance: Recorded<C>,
+        epsilon: f64,
+    ) -> Recorded<C> {
+        let ((x, a), (weight, b), (bias, c)) =
+            (x.into_parts(), weight.into_parts(), bias.into_parts());
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let (mean, variance) = (dense(mean.into_primitive()), dense(variance.into_primitive()));
-        let out = Flex::bn_silu_fixed(x.clone(), weight.clone(), bias.clone(), mean.clone(), variance.clone(), epsilon);
-        match NormBackward.prepare::<C>([a, b, c]).compute_bound().stateful() {
+        let (mean, variance) = (
+            dense(mean.into_primitive()),
+            dense(variance.into_primitive()),
+        );
+        let out = Flex::bn_silu_fixed(
+            x.clone(),
+            weight.clone(),
+            bias.clone(),
+            mean.clone(),
+            variance.clone(),
+            epsilon,
+        );
+        match NormBackward
+            .prepare::<C>([a, b, c])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prep) => {
                 let moments = moments(&mean, &variance);
-                prep.finish(NormState { x, weight, bias, moments, epsilon, fixed: true }, out)
+                prep.finish(
+                    NormState {
+                        x,
+                        weight,
+                        bias,
+                        moments,
+                        epsilon,
+                        fixed: true,
+                    },
+                    out,
+                )
             }
             OpsKind::UnTracked(prep) => prep.finish(out),
         }

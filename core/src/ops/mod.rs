@@ -26,18 +26,43 @@ fn served<const D: usize>(x: &Tensor<D>) -> bool {
 
 /// `silu(batch_norm(x))` over `[B, C, H, W]` with the batch's own statistics. `weight` and `bias` are
 /// `[C]`. Returns the output, the mean `[C]` and the biased variance `[C]`; the statistics carry no gradient.
-pub fn bn_silu_train(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+pub fn bn_silu_train(
+    x: Tensor<4>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    epsilon: f64,
+) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
     if !served(&x) {
         let out = batch_norm_train(x, weight, bias, epsilon);
-        return (activation::silu(out.output), out.mean.without_autodiff(), out.variance.without_autodiff());
+        return (
+            activation::silu(out.output),
+            out.mean.without_autodiff(),
+            out.variance.without_autodiff(),
+        );
     }
-    let (out, mean, variance) = <Dispatch as Fused>::bn_silu_train(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch(), epsilon);
+    let (out, mean, variance) = <Dispatch as Fused>::bn_silu_train(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        epsilon,
+    );
     let statistic = |tensor| Tensor::<1>::from_dispatch(tensor).without_autodiff();
-    (Tensor::from_dispatch(out), statistic(mean), statistic(variance))
+    (
+        Tensor::from_dispatch(out),
+        statistic(mean),
+        statistic(variance),
+    )
 }
 
 /// `silu(batch_norm(x))` over `[B, C, H, W]` with given statistics `[C]`, which are constants.
-pub fn bn_silu_fixed(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, mean: Tensor<1>, variance: Tensor<1>, epsilon: f64) -> Tensor<4> {
+pub fn bn_silu_fixed(
+    x: Tensor<4>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+    epsilon: f64,
+) -> Tensor<4> {
     if !served(&x) {
         return activation::silu(batch_norm(x, weight, bias, mean, variance, epsilon));
     }

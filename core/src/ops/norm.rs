@@ -31,7 +31,9 @@ impl Planes {
 
     /// The planes of every channel, to write to.
     fn by_channel<'a>(&self, x: &'a mut [f32]) -> Vec<(usize, Vec<&'a mut [f32]>)> {
-        let mut channels: Vec<_> = (0..self.channels).map(|c| (c, Vec::with_capacity(self.batch))).collect();
+        let mut channels: Vec<_> = (0..self.channels)
+            .map(|c| (c, Vec::with_capacity(self.batch)))
+            .collect();
         for (i, plane) in x.chunks_exact_mut(self.size.max(1)).enumerate() {
             channels[i % self.channels].1.push(plane);
         }
@@ -69,7 +71,12 @@ impl Affine {
     fn new(moments: Moments, weight: f32, bias: f32, epsilon: f64) -> Self {
         let inverse = (1.0 / (f64::from(moments.variance) + epsilon).sqrt()) as f32;
         let scale = weight * inverse;
-        Self { scale, shift: bias - moments.mean * scale, mean: moments.mean, inverse }
+        Self {
+            scale,
+            shift: bias - moments.mean * scale,
+            mean: moments.mean,
+            inverse,
+        }
     }
 }
 
@@ -93,10 +100,20 @@ impl Norm<'_> {
 /// Normalises with the batch; returns its moments.
 pub fn forward_train(x: &[f32], out: &mut [f32], planes: Planes, norm: Norm) -> Vec<Moments> {
     parallel::map(planes.by_channel(out), planes.cost(), |(c, mut out)| {
-        let mean = planes.channel(x, c).map(|x| lanes::run(Sum { x })).sum::<f64>() / planes.count();
+        let mean = planes
+            .channel(x, c)
+            .map(|x| lanes::run(Sum { x }))
+            .sum::<f64>()
+            / planes.count();
         let mean = mean as f32;
-        let squares = planes.channel(x, c).map(|x| lanes::run(Squares { x, mean })).sum::<f64>();
-        let moments = Moments { mean, variance: (squares / planes.count()) as f32 };
+        let squares = planes
+            .channel(x, c)
+            .map(|x| lanes::run(Squares { x, mean }))
+            .sum::<f64>();
+        let moments = Moments {
+            mean,
+            variance: (squares / planes.count()) as f32,
+        };
         let affine = norm.affine(c, moments);
         for (x, out) in planes.channel(x, c).zip(&mut out) {
             lanes::run(Activate { x, out, affine });
@@ -117,29 +134,47 @@ pub fn forward_fixed(x: &[f32], out: &mut [f32], planes: Planes, norm: Norm, mom
 
 /// Gradients of weight and bias; `grad` (of the output) becomes the gradient of `x` when `input` asks
 /// for it. `fixed`: the moments are constants and not the batch's own.
-pub fn backward(x: &[f32], grad: &mut [f32], planes: Planes, norm: Norm, moments: &[Moments], fixed: bool, input: bool) -> (Vec<f32>, Vec<f32>) {
-    let pairs = parallel::map(planes.by_channel(grad), 2 * planes.cost(), |(c, mut grad)| {
-        let affine = norm.affine(c, moments[c]);
-        let (mut plain, mut centred) = (0f64, 0f64);
-        for (x, grad) in planes.channel(x, c).zip(&mut grad) {
-            let (a, b) = lanes::run(Deactivate { x, grad, affine });
-            plain += a;
-            centred += b;
-        }
-        if input {
-            let inverse = f64::from(affine.inverse);
-            let (slope, offset) = if fixed {
-                (0.0, 0.0)
-            } else {
-                let scale = -f64::from(affine.scale) / planes.count();
-                (scale * inverse * inverse * centred, scale * plain)
-            };
+pub fn backward(
+    x: &[f32],
+    grad: &mut [f32],
+    planes: Planes,
+    norm: Norm,
+    moments: &[Moments],
+    fixed: bool,
+    input: bool,
+) -> (Vec<f32>, Vec<f32>) {
+    let pairs = parallel::map(
+        planes.by_channel(grad),
+        2 * planes.cost(),
+        |(c, mut grad)| {
+            let affine = norm.affine(c, moments[c]);
+            let (mut plain, mut centred) = (0f64, 0f64);
             for (x, grad) in planes.channel(x, c).zip(&mut grad) {
-                lanes::run(Spread { x, grad, affine, slope: slope as f32, offset: offset as f32 });
+                let (a, b) = lanes::run(Deactivate { x, grad, affine });
+                plain += a;
+                centred += b;
             }
-        }
-        ((centred * f64::from(affine.inverse)) as f32, plain as f32)
-    });
+            if input {
+                let inverse = f64::from(affine.inverse);
+                let (slope, offset) = if fixed {
+                    (0.0, 0.0)
+                } else {
+                    let scale = -f64::from(affine.scale) / planes.count();
+                    (scale * inverse * inverse * centred, scale * plain)
+                };
+                for (x, grad) in planes.channel(x, c).zip(&mut grad) {
+                    lanes::run(Spread {
+                        x,
+                        grad,
+                        affine,
+                        slope: slope as f32,
+                        offset: offset as f32,
+                    });
+                }
+            }
+            ((centred * f64::from(affine.inverse)) as f32, plain as f32)
+        },
+    );
     pairs.into_iter().unzip()
 }
 
@@ -219,7 +254,9 @@ impl Kernel for Deactivate<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) -> (f64, f64) {
-        let Affine { scale, shift, mean, .. } = self.affine;
+        let Affine {
+            scale, shift, mean, ..
+        } = self.affine;
         let (mut plain, mut centred) = (0f64, 0f64);
         for (x, grad) in self.x.chunks(BLOCK).zip(self.grad.chunks_mut(BLOCK)) {
             for (grad, x) in grad.iter_mut().zip(x) {
@@ -261,7 +298,11 @@ impl Kernel for Spread<'_> {
     fn run<const FMA: bool>(self) {
         let Affine { scale, mean, .. } = self.affine;
         for (grad, x) in self.grad.iter_mut().zip(self.x) {
-            *grad = mul_add::<FMA>(scale, *grad, mul_add::<FMA>(self.slope, x - mean, self.offset));
+            *grad = mul_add::<FMA>(
+                scale,
+                *grad,
+                mul_add::<FMA>(self.slope, x - mean, self.offset),
+            );
         }
     }
 }

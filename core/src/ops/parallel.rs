@@ -11,17 +11,29 @@ pub fn for_each<T: Send>(items: Vec<T>, cost: usize, task: impl Fn(T) + Send + S
 
 /// Results of `task` in the order of the items; `cost` estimates the operations of one.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn map<T: Send, R: Send>(items: Vec<T>, cost: usize, task: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+pub fn map<T: Send, R: Send>(
+    items: Vec<T>,
+    cost: usize,
+    task: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
     use rayon::prelude::*;
     let least = TASK_COST.div_ceil(cost.max(1));
     if items.len() <= least {
         return items.into_iter().map(task).collect();
     }
-    items.into_par_iter().with_min_len(least).map(task).collect()
+    items
+        .into_par_iter()
+        .with_min_len(least)
+        .map(task)
+        .collect()
 }
 
 /// Results of `task` in the order of the items; `cost` estimates the operations of one.
 #[cfg(target_arch = "wasm32")]
-pub fn map<T: Send, R: Send>(items: Vec<T>, _: usize, task: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+pub fn map<T: Send, R: Send>(
+    items: Vec<T>,
+    _: usize,
+    task: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
     items.into_iter().map(task).collect()
 }

@@ -11,7 +11,9 @@ const TOLERANCE: f32 = 2e-5;
 const EPSILON: f64 = 1e-3;
 
 fn random<const D: usize>(shape: [usize; D], rng: &mut ChaCha8Rng, device: &Device) -> Tensor<D> {
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-2.0..2.0)).collect();
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| rng.random_range(-2.0..2.0))
+        .collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
@@ -23,11 +25,21 @@ fn flat<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn assert_close(what: &str, got: Vec<f32>, want: Vec<f32>) {
     assert_eq!(got.len(), want.len(), "{what}");
     let scale = want.iter().fold(1e-2f32, |a, v| a.max(v.abs()));
-    let worst = got.iter().zip(&want).fold(0f32, |a, (g, w)| a.max((g - w).abs()));
+    let worst = got
+        .iter()
+        .zip(&want)
+        .fold(0f32, |a, (g, w)| a.max((g - w).abs()));
     assert!(worst <= TOLERANCE * scale, "{what}: {worst:e} of {scale}");
 }
 
-const SHAPES: [[usize; 4]; 6] = [[1, 3, 5, 7], [2, 1, 3, 1], [4, 16, 20, 20], [3, 5, 33, 41], [16, 64, 5, 5], [2, 8, 40, 64]];
+const SHAPES: [[usize; 4]; 6] = [
+    [1, 3, 5, 7],
+    [2, 1, 3, 1],
+    [4, 16, 20, 20],
+    [3, 5, 33, 41],
+    [16, 64, 5, 5],
+    [2, 8, 40, 64],
+];
 
 #[test]
 fn bn_silu_matches_the_composed_operations_forward_and_backward() {
@@ -36,19 +48,38 @@ fn bn_silu_matches_the_composed_operations_forward_and_backward() {
     for shape in SHAPES {
         let channels = [shape[1]];
         // Ten times from zero, so that the statistics have something to lose.
-        let x = random(shape, &mut rng, &device).add_scalar(10.0).require_grad();
+        let x = random(shape, &mut rng, &device)
+            .add_scalar(10.0)
+            .require_grad();
         let weight = random(channels, &mut rng, &device).require_grad();
         let bias = random(channels, &mut rng, &device).require_grad();
-        let mean = random(channels, &mut rng, &device).add_scalar(10.0).without_autodiff();
+        let mean = random(channels, &mut rng, &device)
+            .add_scalar(10.0)
+            .without_autodiff();
         let variance = random(channels, &mut rng, &device).abs().without_autodiff();
         let pull = random(shape, &mut rng, &device);
         for fixed in [false, true] {
             let (ours, theirs) = if fixed {
-                let ours = bn_silu_fixed(x.clone(), weight.clone(), bias.clone(), mean.clone(), variance.clone(), EPSILON);
-                let theirs = batch_norm(x.clone(), weight.clone(), bias.clone(), mean.clone(), variance.clone(), EPSILON);
+                let ours = bn_silu_fixed(
+                    x.clone(),
+                    weight.clone(),
+                    bias.clone(),
+                    mean.clone(),
+                    variance.clone(),
+                    EPSILON,
+                );
+                let theirs = batch_norm(
+                    x.clone(),
+                    weight.clone(),
+                    bias.clone(),
+                    mean.clone(),
+                    variance.clone(),
+                    EPSILON,
+                );
                 (ours, activation::silu(theirs))
             } else {
-                let (ours, mean, variance) = bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
+                let (ours, mean, variance) =
+                    bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
                 let theirs = batch_norm_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
                 assert!(!mean.is_autodiff() && !variance.is_autodiff());
                 assert_close("mean", flat(mean), flat(theirs.mean));
@@ -56,9 +87,16 @@ fn bn_silu_matches_the_composed_operations_forward_and_backward() {
                 (ours, activation::silu(theirs.output))
             };
             assert_close("output", flat(ours.clone()), flat(theirs.clone()));
-            let (mut ours, mut theirs) = ((ours * pull.clone()).sum().backward(), (theirs * pull.clone()).sum().backward());
+            let (mut ours, mut theirs) = (
+                (ours * pull.clone()).sum().backward(),
+                (theirs * pull.clone()).sum().backward(),
+            );
             let case = format!("{shape:?} fixed {fixed}");
-            assert_close(&format!("x {case}"), flat(x.grad_remove(&mut ours).expect("x")), flat(x.grad_remove(&mut theirs).expect("x")));
+            assert_close(
+                &format!("x {case}"),
+                flat(x.grad_remove(&mut ours).expect("x")),
+                flat(x.grad_remove(&mut theirs).expect("x")),
+            );
             assert_close(
                 &format!("weight {case}"),
                 flat(weight.grad_remove(&mut ours).expect("weight")),
@@ -83,7 +121,8 @@ fn bn_silu_backward_matches_finite_differences() {
     let bias = random([2], &mut rng, &device);
     let pull = random(shape, &mut rng, &device);
     let loss = |values: &[f32]| {
-        let x = Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device).require_grad();
+        let x =
+            Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device).require_grad();
         let (y, ..) = bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
         (x, (y * pull.clone()).sum())
     };
@@ -97,7 +136,11 @@ fn bn_silu_backward_matches_finite_differences() {
             flat(loss(&moved).1)[0]
         };
         let want = (at(step) - at(-step)) / (2.0 * step);
-        assert!((gradient[i] - want).abs() < 5e-3 * (1.0 + want.abs()), "{i}: {} {want}", gradient[i]);
+        assert!(
+            (gradient[i] - want).abs() < 5e-3 * (1.0 + want.abs()),
+            "{i}: {} {want}",
+            gradient[i]
+        );
     }
 }
 
@@ -125,7 +168,10 @@ fn results_repeat_bit_by_bit() {
     let device = Device::flex();
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let x = random([8, 32, 40, 40], &mut rng, &device);
-    let (weight, bias) = (random([32], &mut rng, &device), random([32], &mut rng, &device));
+    let (weight, bias) = (
+        random([32], &mut rng, &device),
+        random([32], &mut rng, &device),
+    );
     let once = || flat(bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON).0);
     let first = once();
     for _ in 0..5 {

@@ -37,7 +37,10 @@ impl Ema {
         self.updates += 1;
         let mut moving = Moving::default();
         model.visit(&mut moving);
-        let mut blend = Blend { decay: decay(self.updates), moving: moving.0.into_iter() };
+        let mut blend = Blend {
+            decay: decay(self.updates),
+            moving: moving.0.into_iter(),
+        };
         self.model.visit(&mut blend);
     }
 }
@@ -62,7 +65,11 @@ struct Moving(Vec<Now>);
 
 impl Visitor for Moving {
     fn parameter<const D: usize>(&mut self, _: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
-        self.0.push(if tensor.is_autodiff() { Now::Moves(flat(tensor)) } else { Now::Still });
+        self.0.push(if tensor.is_autodiff() {
+            Now::Moves(flat(tensor))
+        } else {
+            Now::Still
+        });
     }
 
     fn statistic(&mut self, _: &str, tensor: &mut Tensor<1>) {

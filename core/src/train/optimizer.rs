@@ -31,7 +31,12 @@ impl std::str::FromStr for OptimizerKind {
             "sgd" => Ok(Self::Sgd),
             "adam" => Ok(Self::Adam),
             "adamw" => Ok(Self::AdamW),
-            _ => Err(crate::Error::input("--optimizer", text, "SGD, Adam or AdamW", "")),
+            _ => Err(crate::Error::input(
+                "--optimizer",
+                text,
+                "SGD, Adam or AdamW",
+                "",
+            )),
         }
     }
 }
@@ -69,11 +74,22 @@ pub struct Optimizer {
 impl Optimizer {
     /// An optimizer that has seen nothing. Only convolution weights decay.
     pub fn new(kind: OptimizerKind, weight_decay: f64) -> Self {
-        Self { kind, weight_decay, memory: BTreeMap::new() }
+        Self {
+            kind,
+            weight_decay,
+            memory: BTreeMap::new(),
+        }
     }
 
     /// The moved parameter. Both tensors are flat and on the plain device.
-    pub fn step(&mut self, name: &str, group: ParameterKind, parameter: Tensor<1>, gradient: Tensor<1>, rates: &Rates) -> Tensor<1> {
+    pub fn step(
+        &mut self,
+        name: &str,
+        group: ParameterKind,
+        parameter: Tensor<1>,
+        gradient: Tensor<1>,
+        rates: &Rates,
+    ) -> Tensor<1> {
         let (rate, decay) = match group {
             ParameterKind::Bias => (rates.bias, 0.0),
             ParameterKind::Weight => (rates.weight, self.weight_decay),
@@ -81,12 +97,26 @@ impl Optimizer {
         };
         match self.kind {
             OptimizerKind::Sgd => self.sgd(name, parameter, gradient, rate, decay, rates.momentum),
-            OptimizerKind::Adam | OptimizerKind::AdamW => self.adam(name, parameter, gradient, rate, decay, rates.momentum),
+            OptimizerKind::Adam | OptimizerKind::AdamW => {
+                self.adam(name, parameter, gradient, rate, decay, rates.momentum)
+            }
         }
     }
 
-    fn sgd(&mut self, name: &str, p: Tensor<1>, g: Tensor<1>, rate: f64, decay: f64, momentum: f64) -> Tensor<1> {
-        let g = if decay > 0.0 { g + p.clone().mul_scalar(decay) } else { g };
+    fn sgd(
+        &mut self,
+        name: &str,
+        p: Tensor<1>,
+        g: Tensor<1>,
+        rate: f64,
+        decay: f64,
+        momentum: f64,
+    ) -> Tensor<1> {
+        let g = if decay > 0.0 {
+            g + p.clone().mul_scalar(decay)
+        } else {
+            g
+        };
         let memory = self.memory.remove(name);
         let steps = memory.as_ref().map_or(0, |m| m.steps) + 1;
         let first = match memory {
@@ -94,29 +124,63 @@ impl Optimizer {
             None => g.clone(),
         };
         let direction = g + first.clone().mul_scalar(momentum);
-        self.memory.insert(name.to_owned(), Moments { first, second: None, steps });
+        self.memory.insert(
+            name.to_owned(),
+            Moments {
+                first,
+                second: None,
+                steps,
+            },
+        );
         p - direction.mul_scalar(rate)
     }
 
-    fn adam(&mut self, name: &str, p: Tensor<1>, g: Tensor<1>, rate: f64, decay: f64, beta1: f64) -> Tensor<1> {
+    fn adam(
+        &mut self,
+        name: &str,
+        p: Tensor<1>,
+        g: Tensor<1>,
+        rate: f64,
+        decay: f64,
+        beta1: f64,
+    ) -> Tensor<1> {
         let (p, g) = match self.kind {
             OptimizerKind::AdamW => (p.mul_scalar(1.0 - rate * decay), g),
             _ if decay > 0.0 => (p.clone(), g + p.mul_scalar(decay)),
             _ => (p, g),
         };
         let (first, second, steps) = match self.memory.remove(name) {
-            Some(Moments { first, second: Some(second), steps }) => (
+            Some(Moments {
+                first,
+                second: Some(second),
+                steps,
+            }) => (
                 first.mul_scalar(beta1) + g.clone().mul_scalar(1.0 - beta1),
                 second.mul_scalar(BETA2) + g.square().mul_scalar(1.0 - BETA2),
                 steps + 1,
             ),
-            _ => (g.clone().mul_scalar(1.0 - beta1), g.square().mul_scalar(1.0 - BETA2), 1),
+            _ => (
+                g.clone().mul_scalar(1.0 - beta1),
+                g.square().mul_scalar(1.0 - BETA2),
+                1,
+            ),
         };
         let correct1 = 1.0 - beta1.powi(steps as i32);
         let correct2 = 1.0 - BETA2.powi(steps as i32);
-        let denominator = second.clone().sqrt().div_scalar(correct2.sqrt()).add_scalar(EPSILON);
+        let denominator = second
+            .clone()
+            .sqrt()
+            .div_scalar(correct2.sqrt())
+            .add_scalar(EPSILON);
         let moved = p - (first.clone() / denominator).mul_scalar(rate / correct1);
-        self.memory.insert(name.to_owned(), Moments { first, second: Some(second), steps });
+        self.memory.insert(
+            name.to_owned(),
+            Moments {
+                first,
+                second: Some(second),
+                steps,
+            },
+        );
         moved
     }
 }
@@ -127,7 +191,13 @@ mod tests {
     use burn::tensor::Device;
 
     fn rates(rate: f64) -> Rates {
-        Rates { bias: rate, weight: rate, norm: rate, momentum: 0.9, accumulate: 1 }
+        Rates {
+            bias: rate,
+            weight: rate,
+            norm: rate,
+            momentum: 0.9,
+            accumulate: 1,
+        }
     }
 
     fn run(kind: OptimizerKind, steps: usize) -> f32 {
@@ -156,7 +226,11 @@ mod tests {
 
     #[test]
     fn every_optimizer_finds_the_minimum() {
-        for kind in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::AdamW] {
+        for kind in [
+            OptimizerKind::Sgd,
+            OptimizerKind::Adam,
+            OptimizerKind::AdamW,
+        ] {
             assert!(run(kind, 300).abs() < 0.05, "{kind}");
         }
     }

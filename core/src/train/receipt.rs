@@ -58,7 +58,11 @@ impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |count: usize, what: &str, held: bool, before: &str, after: &str| {
             let verdict = if held { "unchanged" } else { "MOVED" };
-            format!("{count} {what} {verdict} (sha256 {} before, {} after)", short(before), short(after))
+            format!(
+                "{count} {what} {verdict} (sha256 {} before, {} after)",
+                short(before),
+                short(after)
+            )
         };
         let (before, after) = (&self.before, &self.after);
         f.write_str(&part(
@@ -85,7 +89,8 @@ fn short(hash: &str) -> &str {
 
 /// Whether `name` is a running statistic of a norm in `norms`.
 fn is_statistic(name: &str, norms: &BTreeSet<String>) -> bool {
-    name.rsplit_once('.').is_some_and(|(norm, part)| part.starts_with("running_") && norms.contains(norm))
+    name.rsplit_once('.')
+        .is_some_and(|(norm, part)| part.starts_with("running_") && norms.contains(norm))
 }
 
 /// Hashes what `stage` freezes.
@@ -103,7 +108,10 @@ pub async fn hash_frozen(model: &mut Yolov5, stage: &Stage) -> Result<FrozenHash
     let keep = |name: &str| frozen.contains(name) || is_statistic(name, &stage.fixed_norms);
     let mut gather = Gather::new(&keep);
     model.visit(&mut gather);
-    let (parameters, statistics): (Vec<_>, Vec<_>) = gather.state.into_iter().partition(|(name, _)| frozen.contains(name));
+    let (parameters, statistics): (Vec<_>, Vec<_>) = gather
+        .state
+        .into_iter()
+        .partition(|(name, _)| frozen.contains(name));
     Ok(FrozenHash {
         parameters: parameters.len(),
         parameters_sha256: digest(parameters).await?,
@@ -122,5 +130,9 @@ async fn digest(state: Vec<(String, Held)>) -> Result<String> {
         }
         hasher.update(data.as_bytes());
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }

@@ -40,8 +40,17 @@ pub struct Schedule {
 impl Schedule {
     /// A schedule for `epochs` of `batches` iterations of `batch` pictures, stepping about every `nominal` pictures.
     /// Without `reference_warmup`, warm-up takes no more than a third of the run.
-    pub fn new(hyp: &Hyp, epochs: usize, batches: usize, batch: usize, nominal: usize, cosine: bool, reference_warmup: bool) -> Self {
-        let mut warmup = ((hyp.warmup_epochs * batches as f64).round_ties_even() as usize).max(LEAST_WARMUP);
+    pub fn new(
+        hyp: &Hyp,
+        epochs: usize,
+        batches: usize,
+        batch: usize,
+        nominal: usize,
+        cosine: bool,
+        reference_warmup: bool,
+    ) -> Self {
+        let mut warmup =
+            ((hyp.warmup_epochs * batches as f64).round_ties_even() as usize).max(LEAST_WARMUP);
         if !reference_warmup {
             warmup = warmup.min(epochs * batches / WARMUP_SHARE);
         }
@@ -82,7 +91,13 @@ impl Schedule {
         let rate = self.lr0 * self.factor(iteration / self.batches);
         if iteration > self.warmup || self.warmup == 0 {
             let accumulate = self.whole(self.accumulate);
-            return Rates { bias: rate, weight: rate, norm: rate, momentum: self.momentum, accumulate };
+            return Rates {
+                bias: rate,
+                weight: rate,
+                norm: rate,
+                momentum: self.momentum,
+                accumulate,
+            };
         }
         let progress = iteration as f64 / self.warmup as f64;
         let blend = |from: f64, to: f64| from + (to - from) * progress;

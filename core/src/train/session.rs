@@ -152,7 +152,12 @@ impl Session {
     /// # Errors
     /// When the device fails.
     pub async fn begin_epoch(&mut self, epoch: usize) -> Result<()> {
-        let stage = self.plan.stages.iter().rposition(|stage| stage.from_epoch <= epoch).unwrap_or(0);
+        let stage = self
+            .plan
+            .stages
+            .iter()
+            .rposition(|stage| stage.from_epoch <= epoch)
+            .unwrap_or(0);
         if stage != self.stage {
             self.apply_stage(stage);
             self.frozen_hash = None;
@@ -204,11 +209,16 @@ impl Session {
         let modules = self.model.architecture().modules.len();
         let image = image_tensor(batch, &self.device);
         // Frozen tensors are plain, so the prefix records nothing.
-        let features = self.model.run(0..prefix, Features::image(image), Mode::Train);
+        let features = self
+            .model
+            .run(0..prefix, Features::image(image), Mode::Train);
         let heads = self.model.run(prefix..modules, features, Mode::Train).heads;
         let output = self.loss.forward(heads, &batch.targets);
         let mut gradients = output.total.backward();
-        self.model.visit(&mut Collect { gradients: &mut gradients, pending: &mut self.pending });
+        self.model.visit(&mut Collect {
+            gradients: &mut gradients,
+            pending: &mut self.pending,
+        });
 
         let mut gradient_norm = None;
         if self.iteration as i64 - self.stepped_at >= rates.accumulate as i64 {
@@ -226,7 +236,12 @@ impl Session {
 
     fn update(&mut self, rates: &Rates) -> Tensor<1> {
         let (norm, factor) = clip(&self.pending, &self.device);
-        self.model.visit(&mut Update { pending: &mut self.pending, optimizer: &mut self.optimizer, factor, rates });
+        self.model.visit(&mut Update {
+            pending: &mut self.pending,
+            optimizer: &mut self.optimizer,
+            factor,
+            rates,
+        });
         self.pending.clear();
         self.ema.update(&mut self.model);
         norm
@@ -257,13 +272,19 @@ impl Session {
             .filter_map(|(parameter, &frozen)| (!frozen).then_some(parameter.name))
             .collect();
         self.pending.retain(|name, _| trains.contains(name));
-        self.optimizer.memory.retain(|name, _| trains.contains(name));
+        self.optimizer
+            .memory
+            .retain(|name, _| trains.contains(name));
     }
 }
 
 /// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
 pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = batch.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+    let values: Vec<f32> = batch
+        .pixels
+        .iter()
+        .map(|&pixel| f32::from(pixel) / 255.0)
+        .collect();
     Tensor::from_data(TensorData::new(values, batch.shape), device)
 }
 
@@ -272,9 +293,21 @@ fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Te
     // Sorted, so that the sum does not depend on the map's order.
     let mut names: Vec<&String> = pending.keys().collect();
     names.sort();
-    let squares: Vec<Tensor<1>> = names.iter().map(|name| pending[*name].clone().square().sum()).collect();
-    let norm = if squares.is_empty() { Tensor::zeros([1], device) } else { Tensor::cat(squares, 0).sum().sqrt() };
-    let factor = norm.clone().add_scalar(1e-6).recip().mul_scalar(CLIP_NORM).clamp_max(1.0);
+    let squares: Vec<Tensor<1>> = names
+        .iter()
+        .map(|name| pending[*name].clone().square().sum())
+        .collect();
+    let norm = if squares.is_empty() {
+        Tensor::zeros([1], device)
+    } else {
+        Tensor::cat(squares, 0).sum().sqrt()
+    };
+    let factor = norm
+        .clone()
+        .add_scalar(1e-6)
+        .recip()
+        .mul_scalar(CLIP_NORM)
+        .clamp_max(1.0);
     (norm, factor)
 }
 
@@ -287,7 +320,11 @@ impl Visitor for Apply<'_> {
     fn parameter<const D: usize>(&mut self, name: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
         let plain = tensor.clone().without_autodiff();
         let frozen = self.frozen.get(name).copied().unwrap_or(false);
-        *tensor = if frozen { plain } else { plain.autodiff().require_grad() };
+        *tensor = if frozen {
+            plain
+        } else {
+            plain.autodiff().require_grad()
+        };
     }
 
     fn norm(&mut self, path: &str, norm: &mut BatchNorm) {
@@ -303,8 +340,12 @@ struct Collect<'a> {
 
 impl Visitor for Collect<'_> {
     fn parameter<const D: usize>(&mut self, name: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
-        let Some(gradient) = tensor.grad_remove(self.gradients) else { return };
-        let Held::Float { flat, .. } = Held::float(&gradient) else { return };
+        let Some(gradient) = tensor.grad_remove(self.gradients) else {
+            return;
+        };
+        let Held::Float { flat, .. } = Held::float(&gradient) else {
+            return;
+        };
         let sum = match self.pending.remove(name) {
             Some(before) => before + flat,
             None => flat,
@@ -321,8 +362,15 @@ struct Update<'a> {
 }
 
 impl Visitor for Update<'_> {
-    fn parameter<const D: usize>(&mut self, name: &str, kind: ParameterKind, tensor: &mut Tensor<D>) {
-        let Some(gradient) = self.pending.remove(name) else { return };
+    fn parameter<const D: usize>(
+        &mut self,
+        name: &str,
+        kind: ParameterKind,
+        tensor: &mut Tensor<D>,
+    ) {
+        let Some(gradient) = self.pending.remove(name) else {
+            return;
+        };
         let shape = tensor.dims();
         let count = [shape.iter().product::<usize>()];
         let gradient = gradient * self.factor.clone().expand(count);

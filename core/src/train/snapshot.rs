@@ -43,7 +43,12 @@ impl Session {
         let mut held = Vec::new();
         let mut gather = Gather::new(&|_| true);
         self.model.visit(&mut gather);
-        held.extend(gather.state.into_iter().map(|(name, value)| (format!("{MODEL}{name}"), value)));
+        held.extend(
+            gather
+                .state
+                .into_iter()
+                .map(|(name, value)| (format!("{MODEL}{name}"), value)),
+        );
         let mut steps = BTreeMap::new();
         for (name, moments) in &self.optimizer.memory {
             steps.insert(name.clone(), moments.steps);
@@ -54,7 +59,11 @@ impl Session {
         }
         let mut pending: Vec<_> = self.pending.iter().collect();
         pending.sort_by_key(|(name, _)| name.as_str());
-        held.extend(pending.into_iter().map(|(name, value)| (format!("{PENDING}{name}"), Held::float(value))));
+        held.extend(
+            pending
+                .into_iter()
+                .map(|(name, value)| (format!("{PENDING}{name}"), Held::float(value))),
+        );
         state.extend(read_all(held).await?);
         let record = SessionRecord {
             next_epoch,
@@ -76,7 +85,10 @@ impl Session {
         let device = self.device().clone();
         let mut gather = Gather::new(&|_| true);
         self.model.visit(&mut gather);
-        let by_name: HashMap<&str, &TensorData> = state.iter().map(|(name, data)| (name.as_str(), data)).collect();
+        let by_name: HashMap<&str, &TensorData> = state
+            .iter()
+            .map(|(name, data)| (name.as_str(), data))
+            .collect();
         for (name, held) in &gather.state {
             let wanted = match held {
                 Held::Float { shape, .. } => shape.clone(),
@@ -95,7 +107,12 @@ impl Session {
             }
         }
         let with_prefix = |prefix: &str| -> StateDict {
-            state.iter().filter_map(|(name, data)| Some((name.strip_prefix(prefix)?.to_owned(), data.clone()))).collect()
+            state
+                .iter()
+                .filter_map(|(name, data)| {
+                    Some((name.strip_prefix(prefix)?.to_owned(), data.clone()))
+                })
+                .collect()
         };
         self.ema.model.load(state, &device);
         self.ema.updates = record.ema_updates;
@@ -108,10 +125,20 @@ impl Session {
             .map(|(name, first)| {
                 let steps = record.steps.get(&name).copied().unwrap_or(1);
                 let second = second.remove(&name).map(flat);
-                (name, Moments { first: flat(first), second, steps })
+                (
+                    name,
+                    Moments {
+                        first: flat(first),
+                        second,
+                        steps,
+                    },
+                )
             })
             .collect();
-        self.pending = with_prefix(PENDING).into_iter().map(|(name, data)| (name, flat(data))).collect();
+        self.pending = with_prefix(PENDING)
+            .into_iter()
+            .map(|(name, data)| (name, flat(data)))
+            .collect();
         self.iteration = record.iteration;
         self.stepped_at = record.stepped_at;
         if record.stage >= self.plan().stages.len() {

@@ -209,6 +209,7 @@ impl RawTrain {
         }
         let (hyp, hyp_source) = self.hyp()?;
         Ok(TrainSettings {
+            optimizer_given: given.iter().any(|id| id == "optimizer"),
             lr0_given: self.hyp.is_some() || self.hyp_set.iter().any(|s| s.starts_with("lr0=")),
             hyp,
             hyp_source,

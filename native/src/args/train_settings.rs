@@ -29,6 +29,9 @@ pub struct TrainSettings {
     /// The learning rate was chosen by a person (`--hyp` or `--hyp-set lr0`), so that the program
     /// does not choose one.
     pub lr0_given: bool,
+    /// The optimizer was chosen by a person.
+    #[serde(default)]
+    pub optimizer_given: bool,
     pub epochs: usize,
     pub batch_size: usize,
     /// Side of the input in pixels, a multiple of 32.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use burn::tensor::read_sync;
+use frostline::Error;
 use frostline::data::{Placement, picture};
 use frostline::eval::{Detection, NmsOptions, detect};
 
@@ -25,7 +26,10 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
     crate::interrupt::install()?;
     let pictures = pictures(&settings.source)?;
     let chosen = frostline::device::choose(settings.device)?;
-    say(&format!("device: {} ({}), {}", chosen.info.id, chosen.info.name, chosen.why));
+    say(&format!(
+        "device: {} ({}), {}",
+        chosen.info.id, chosen.info.name, chosen.why
+    ));
     let device = chosen.info.device;
     let (mut model, mut names) = trained(&settings.weights, &device)?;
     if let Some(data) = &settings.data {
@@ -63,18 +67,43 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
                 continue;
             }
         };
-        let found = detect(&mut model, &image, path, settings.imgsz, &options, settings.augment, &device);
+        let found = detect(
+            &mut model,
+            &image,
+            path,
+            settings.imgsz,
+            &options,
+            settings.augment,
+            &device,
+        );
         let (detections, placement) = read_sync(found)?;
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-        progress.println(format!("{}: {}, {milliseconds:.0} ms", path.display(), counts(&detections, &names)));
-        let name = path.file_name().map_or_else(|| "picture".into(), |name| name.to_string_lossy().into_owned());
+        progress.println(format!(
+            "{}: {}, {milliseconds:.0} ms",
+            path.display(),
+            counts(&detections, &names)
+        ));
+        let name = path.file_name().map_or_else(
+            || "picture".into(),
+            |name| name.to_string_lossy().into_owned(),
+        );
         for detection in &detections {
             let [x1, y1, x2, y2] = detection.xyxy;
             let class = plots::class_name(&names, detection.class);
-            rows.push_str(&format!("{},{},{:.5},{x1:.1},{y1:.1},{x2:.1},{y2:.1}\n", quoted(&name), quoted(&class), detection.confidence));
+            rows.push_str(&format!(
+                "{},{},{:.5},{x1:.1},{y1:.1},{x2:.1},{y2:.1}\n",
+                quoted(&name),
+                quoted(&class),
+                detection.confidence
+            ));
         }
         if settings.save_txt {
-            save_txt(&folder.file("labels"), &placement, &detections, settings.save_conf)?;
+            save_txt(
+                &folder.file("labels"),
+                &placement,
+                &detections,
+                settings.save_conf,
+            )?;
         }
         if settings.save_crop {
             save_crops(&folder, &image, &placement, &detections, &names)?;
@@ -91,8 +120,15 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
         let to = folder.file("predictions.csv");
         std::fs::write(&to, rows).with_context(|| to.display().to_string())?;
     }
-    say(&format!("{} pictures, {failed} left out; results in {}", pictures.len(), folder.path().display()));
-    anyhow::ensure!(failed < pictures.len(), "none of the {failed} pictures could be read");
+    say(&format!(
+        "{} pictures, {failed} left out; results in {}",
+        pictures.len(),
+        folder.path().display()
+    ));
+    anyhow::ensure!(
+        failed < pictures.len(),
+        "none of the {failed} pictures could be read"
+    );
     Ok(())
 }
 
@@ -102,23 +138,42 @@ fn pictures(source: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if path.is_dir() {
         collect(path, &mut found)?;
-    } else if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("txt")) && path.is_file() {
+    } else if path
+        .extension()
+        .is_some_and(|suffix| suffix.eq_ignore_ascii_case("txt"))
+        && path.is_file()
+    {
         let text = std::fs::read_to_string(path).with_context(|| source.to_owned())?;
         let base = path.parent().unwrap_or(Path::new("."));
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let named = Path::new(line);
-            found.push(if named.exists() { named.to_path_buf() } else { base.join(named) });
+            found.push(if named.exists() {
+                named.to_path_buf()
+            } else {
+                base.join(named)
+            });
         }
     } else if source.contains(['*', '?', '[']) {
-        found.extend(glob::glob(source).with_context(|| format!("--source {source}"))?.filter_map(Result::ok));
+        found.extend(
+            glob::glob(source)
+                .with_context(|| format!("--source {source}"))?
+                .filter_map(Result::ok),
+        );
         found.retain(|path| picture::has_picture_suffix(path));
     } else if path.is_file() {
         found.push(path.to_path_buf());
     } else {
-        anyhow::bail!("--source: found nothing at {source:?}, expected a picture, a folder, a pattern like \"photos/*.jpg\" or a .txt list");
+        let expected =
+            "a picture, a folder, a pattern like \"photos/*.jpg\" or a .txt list of paths";
+        return Err(
+            Error::input("--source", format!("nothing at {source:?}"), expected, "").into(),
+        );
     }
     found.sort();
-    anyhow::ensure!(!found.is_empty(), "--source {source}: found no picture, expected files ending in bmp, jpg, jpeg, png, tif, tiff or webp");
+    if found.is_empty() {
+        let expected = "files ending in bmp, jpg, jpeg, png, tif, tiff or webp";
+        return Err(Error::input(format!("--source {source}"), "no picture", expected, "").into());
+    }
     Ok(found)
 }
 
@@ -141,12 +196,20 @@ fn counts(detections: &[Detection], names: &[String]) -> String {
     if by_class.is_empty() {
         return "nothing found".to_owned();
     }
-    let parts: Vec<String> =
-        by_class.iter().map(|(&class, count)| format!("{} ×{count}", plots::class_name(names, class))).collect();
+    let parts: Vec<String> = by_class
+        .iter()
+        .map(|(&class, count)| format!("{} ×{count}", plots::class_name(names, class)))
+        .collect();
     parts.join(", ")
 }
 
-fn save_crops(folder: &RunFolder, image: &image::RgbImage, placement: &Placement, detections: &[Detection], names: &[String]) -> anyhow::Result<()> {
+fn save_crops(
+    folder: &RunFolder,
+    image: &image::RgbImage,
+    placement: &Placement,
+    detections: &[Detection],
+    names: &[String],
+) -> anyhow::Result<()> {
     for (number, detection) in detections.iter().enumerate() {
         let class = plots::class_name(names, detection.class).replace(['/', '\\'], "_");
         let into = folder.file("crops").join(class);
@@ -154,7 +217,13 @@ fn save_crops(folder: &RunFolder, image: &image::RgbImage, placement: &Placement
         let [x1, y1, x2, y2] = detection.xyxy.map(|side| side.max(0.0).round() as u32);
         let (width, height) = (x2.saturating_sub(x1).max(1), y2.saturating_sub(y1).max(1));
         let crop = image::imageops::crop_imm(image, x1, y1, width, height).to_image();
-        plots::save(&crop, &into.join(format!("{}_{number}.jpg", crate::training::validation::stem(placement))))?;
+        plots::save(
+            &crop,
+            &into.join(format!(
+                "{}_{number}.jpg",
+                crate::training::validation::stem(placement)
+            )),
+        )?;
     }
     Ok(())
 }
@@ -164,8 +233,13 @@ fn free_path(path: &Path) -> PathBuf {
     if !path.exists() {
         return path.to_path_buf();
     }
-    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let suffix = path.extension().map_or_else(|| "jpg".to_owned(), |suffix| suffix.to_string_lossy().into_owned());
+    let stem = path
+        .file_stem()
+        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let suffix = path.extension().map_or_else(
+        || "jpg".to_owned(),
+        |suffix| suffix.to_string_lossy().into_owned(),
+    );
     (2..)
         .map(|number| path.with_file_name(format!("{stem}_{number}.{suffix}")))
         .find(|candidate| !candidate.exists())
@@ -174,5 +248,9 @@ fn free_path(path: &Path) -> PathBuf {
 
 /// A CSV field.
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use frostline::Error;
 use frostline::data::cache::CacheMode;
 use frostline::data::dataset::{DataConfig, Split};
 use frostline::data::{Batch, Placement};
@@ -30,7 +31,10 @@ const DRAWN_BATCHES: usize = 3;
 pub fn run(settings: ValSettings) -> anyhow::Result<()> {
     crate::interrupt::install()?;
     let chosen = frostline::device::choose(settings.device)?;
-    say(&format!("device: {} ({}), {}", chosen.info.id, chosen.info.name, chosen.why));
+    say(&format!(
+        "device: {} ({}), {}",
+        chosen.info.id, chosen.info.name, chosen.why
+    ));
     let device = chosen.info.device;
     let (mut model, names) = trained(&settings.weights, &device)?;
     let config = DataConfig::read(&settings.data)?;
@@ -39,17 +43,30 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         Task::Val => Split::Val,
         Task::Test => Split::Test,
     };
-    let dataset = Arc::new(open(&config, split, settings.imgsz, settings.single_cls, CacheMode::Off, None)?);
-    anyhow::ensure!(
-        settings.single_cls || dataset.names.len() == names.len(),
-        "{}: found {} classes, expected the {} of {}. Validate on the data the weights were trained on, or fine-tune them first",
-        settings.data.display(),
-        dataset.names.len(),
-        names.len(),
-        settings.weights.display()
-    );
+    let dataset = Arc::new(open(
+        &config,
+        split,
+        settings.imgsz,
+        settings.single_cls,
+        CacheMode::Off,
+        None,
+    )?);
+    if !settings.single_cls && dataset.names.len() != names.len() {
+        return Err(Error::input(
+            settings.data.display(),
+            format!("{} classes", dataset.names.len()),
+            format!("the {} of {}", names.len(), settings.weights.display()),
+            "Validate on the data that the weights were trained on, or fine-tune them first",
+        )
+        .into());
+    }
     let names = dataset.names.clone();
-    let data = ValData::new(dataset, settings.imgsz, settings.batch_size, settings.workers);
+    let data = ValData::new(
+        dataset,
+        settings.imgsz,
+        settings.batch_size,
+        settings.workers,
+    );
     let folder = RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?;
     let options = ValidateOptions {
         conf: settings.conf_thres as f32,
@@ -64,16 +81,34 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut see = |number: usize, batch: &Batch, found: &[Vec<Detection>]| {
         if number < DRAWN_BATCHES {
-            plots::plot_batch_labels(&folder.file(&format!("val_batch{number}_labels.jpg")), batch, &names)?;
-            plots::plot_batch_detections(&folder.file(&format!("val_batch{number}_pred.jpg")), batch, found, &names)?;
+            plots::plot_batch_labels(
+                &folder.file(&format!("val_batch{number}_labels.jpg")),
+                batch,
+                &names,
+            )?;
+            plots::plot_batch_detections(
+                &folder.file(&format!("val_batch{number}_pred.jpg")),
+                batch,
+                found,
+                &names,
+            )?;
         }
         for (detections, placement) in found.iter().zip(&batch.placements) {
             let original = to_original(detections, placement);
             if settings.save_txt {
-                save_txt(&folder.file("labels"), placement, &original, settings.save_conf)?;
+                save_txt(
+                    &folder.file("labels"),
+                    placement,
+                    &original,
+                    settings.save_conf,
+                )?;
             }
             if settings.save_json {
-                json.extend(original.iter().map(|detection| coco_row(placement, detection)));
+                json.extend(
+                    original
+                        .iter()
+                        .map(|detection| coco_row(placement, detection)),
+                );
             }
         }
         Ok(())
@@ -81,14 +116,22 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
     let validation = validate(&mut model, &data, None, options, &device, &mut see)?;
     let per_picture = started.elapsed().as_secs_f64() * 1e3 / data.len().max(1) as f64;
     print_table(&validation.metrics, &names, settings.verbose);
-    say(&format!("{per_picture:.1} ms a picture, loading and NMS included"));
+    say(&format!(
+        "{per_picture:.1} ms a picture, loading and NMS included"
+    ));
     plots::plot_curves(folder.path(), &validation.metrics, &names)?;
-    plots::plot_confusion_matrix(&folder.file("confusion_matrix.png"), &validation.confusion, &names)?;
+    plots::plot_confusion_matrix(
+        &folder.file("confusion_matrix.png"),
+        &validation.confusion,
+        &names,
+    )?;
     let metrics = folder.file("metrics.json");
-    std::fs::write(&metrics, serde_json::to_string_pretty(&validation.metrics)?).with_context(|| metrics.display().to_string())?;
+    std::fs::write(&metrics, serde_json::to_string_pretty(&validation.metrics)?)
+        .with_context(|| metrics.display().to_string())?;
     if settings.save_json {
         let to = folder.file("predictions.json");
-        std::fs::write(&to, serde_json::to_string(&json)?).with_context(|| to.display().to_string())?;
+        std::fs::write(&to, serde_json::to_string(&json)?)
+            .with_context(|| to.display().to_string())?;
     }
     say(&format!("results in {}", folder.path().display()));
     Ok(())
@@ -98,7 +141,12 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn save_txt(folder: &Path, placement: &Placement, detections: &[Detection], with_confidence: bool) -> anyhow::Result<()> {
+pub fn save_txt(
+    folder: &Path,
+    placement: &Placement,
+    detections: &[Detection],
+    with_confidence: bool,
+) -> anyhow::Result<()> {
     let [width, height] = placement.original.map(|side| side as f32);
     let mut text = String::new();
     for detection in detections {
@@ -118,7 +166,9 @@ pub fn save_txt(folder: &Path, placement: &Placement, detections: &[Detection], 
 /// A detection in COCO's results format; the picture's id is its number when its name is one.
 fn coco_row(placement: &Placement, detection: &Detection) -> serde_json::Value {
     let name = stem(placement);
-    let id = name.parse::<u64>().map_or_else(|_| serde_json::Value::from(name), serde_json::Value::from);
+    let id = name
+        .parse::<u64>()
+        .map_or_else(|_| serde_json::Value::from(name), serde_json::Value::from);
     let [x1, y1, x2, y2] = detection.xyxy.map(f64::from);
     let round = |value: f64, places: f64| (value * places).round() / places;
     serde_json::json!({

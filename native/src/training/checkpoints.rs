@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use burn::tensor::read_sync;
+use frostline::Error;
 use frostline::model::Yolov5;
-use frostline::train::Session;
 use frostline::train::snapshot::SessionRecord;
+use frostline::train::{OptimizerKind, Receipt, Session};
 use frostline::weights::atomic::write_atomically;
 use frostline::weights::{Checkpoint, Precision};
 
@@ -29,8 +30,12 @@ pub struct RunRecord {
     pub best_epoch: usize,
     /// AP50-95 per class at the last validation, for image weights.
     pub class_map: Vec<f64>,
+    /// Receipts of the freeze stages that have ended.
+    pub receipts: Vec<Receipt>,
     /// The learning rate in force, which may have been chosen by the program.
     pub lr0: f64,
+    /// The update rule in force, likewise.
+    pub optimizer: OptimizerKind,
     /// Pictures per optimizer step.
     pub nominal: usize,
 }
@@ -62,7 +67,12 @@ impl Checkpoints {
     ///
     /// # Errors
     /// When the device or the disk fails.
-    pub fn save_last(&self, session: &mut Session, next_epoch: usize, record: impl FnOnce(SessionRecord) -> RunRecord) -> anyhow::Result<()> {
+    pub fn save_last(
+        &self,
+        session: &mut Session,
+        next_epoch: usize,
+        record: impl FnOnce(SessionRecord) -> RunRecord,
+    ) -> anyhow::Result<()> {
         let (tensors, part) = read_sync(session.snapshot(next_epoch))?;
         let record = record(part);
         let mut metadata = BTreeMap::new();
@@ -83,7 +93,13 @@ impl Checkpoints {
     ///
     /// # Errors
     /// When the device or the disk fails.
-    pub fn save_weights(&self, model: &mut Yolov5, epoch: usize, fitness: f64, to: &Path) -> anyhow::Result<()> {
+    pub fn save_weights(
+        &self,
+        model: &mut Yolov5,
+        epoch: usize,
+        fitness: f64,
+        to: &Path,
+    ) -> anyhow::Result<()> {
         let checkpoint = Checkpoint {
             tensors: read_sync(model.state_dict())?,
             names: Some(self.names.clone()),
@@ -101,7 +117,12 @@ impl Checkpoints {
     /// # Errors
     /// When the device or the disk fails.
     pub fn save_epoch(&self, model: &mut Yolov5, epoch: usize, fitness: f64) -> anyhow::Result<()> {
-        self.save_weights(model, epoch, fitness, &self.folder.join(format!("epoch{epoch}.safetensors")))
+        self.save_weights(
+            model,
+            epoch,
+            fitness,
+            &self.folder.join(format!("epoch{epoch}.safetensors")),
+        )
     }
 }
 
@@ -111,9 +132,17 @@ impl Checkpoints {
 /// When the file is no interrupted run.
 pub fn read_last(path: &Path) -> anyhow::Result<(Checkpoint, RunRecord)> {
     let checkpoint = Checkpoint::read(path)?;
-    let record = checkpoint.metadata.get(RUN).with_context(|| {
-        format!("{}: found weights of a finished run, expected the state of an interrupted one. Start a new run with --weights {0}", path.display())
-    })?;
-    let record = serde_json::from_str(record).with_context(|| format!("{}: the run's record cannot be read", path.display()))?;
+    let Some(record) = checkpoint.metadata.get(RUN) else {
+        let next = format!("Start a new run with --weights {}", path.display());
+        return Err(Error::input(
+            path.display(),
+            "weights of a finished run",
+            "the state of an interrupted one",
+            next,
+        )
+        .into());
+    };
+    let record = serde_json::from_str(record)
+        .with_context(|| format!("{}: the run's record cannot be read", path.display()))?;
     Ok((checkpoint, record))
 }

@@ -23,24 +23,44 @@ const PREFETCH: usize = 4;
 ///
 /// # Errors
 /// As [`Dataset::open`].
-pub fn open(config: &DataConfig, split: Split, imgsz: usize, single_cls: bool, cache: CacheMode, cache_folder: Option<PathBuf>) -> Result<Dataset> {
+pub fn open(
+    config: &DataConfig,
+    split: Split,
+    imgsz: usize,
+    single_cls: bool,
+    cache: CacheMode,
+    cache_folder: Option<PathBuf>,
+) -> Result<Dataset> {
     let options = OpenOptions {
         single_cls,
         imgsz,
-        purpose: if split == Split::Train { Purpose::Train } else { Purpose::Val },
+        purpose: if split == Split::Train {
+            Purpose::Train
+        } else {
+            Purpose::Val
+        },
         require_labels: split == Split::Train,
-        cache: CacheOptions { mode: cache, folder: cache_folder, ram_budget_bytes: None },
+        cache: CacheOptions {
+            mode: cache,
+            folder: cache_folder,
+            ram_budget_bytes: None,
+        },
         ..OpenOptions::default()
     };
     let progress = Progress::new(format!("scan {split}"), 0);
-    let dataset = Dataset::open(config, split, &options, &mut |done, total| progress.set_range(done, total))?;
+    let dataset = Dataset::open(config, split, &options, &mut |done, total| {
+        progress.set_range(done, total)
+    })?;
     progress.clear();
     say(&dataset.summary());
     for problem in dataset.problems.iter().take(10) {
         say(&format!("  {problem}"));
     }
     if dataset.problems.len() > 10 {
-        say(&format!("  and {} more: `frostline data check` lists them all", dataset.problems.len() - 10));
+        say(&format!(
+            "  and {} more: `frostline data check` lists them all",
+            dataset.problems.len() - 10
+        ));
     }
     if let Some(message) = dataset.cache_message() {
         say(&message);
@@ -61,13 +81,34 @@ pub struct TrainData {
 
 impl TrainData {
     /// Training data with augmentation by `hyp`.
-    pub fn new(dataset: Arc<Dataset>, hyp: &Hyp, imgsz: usize, rect: bool, batch_size: usize, seed: u64, workers: usize) -> Self {
+    pub fn new(
+        dataset: Arc<Dataset>,
+        hyp: &Hyp,
+        imgsz: usize,
+        rect: bool,
+        batch_size: usize,
+        seed: u64,
+        workers: usize,
+    ) -> Self {
         let rect = rect.then(|| {
             let sizes: Vec<[usize; 2]> = dataset.items.iter().map(|item| item.size).collect();
             Arc::new(RectBatches::new(&sizes, imgsz, batch_size, 32, 0.0))
         });
-        let transform = TrainTransform { imgsz, hyp: hyp.clone(), augment: true, mosaic: rect.is_none(), rect, pool: None };
-        Self { dataset, transform, batch_size, seed, workers }
+        let transform = TrainTransform {
+            imgsz,
+            hyp: hyp.clone(),
+            augment: true,
+            mosaic: rect.is_none(),
+            rect,
+            pool: None,
+        };
+        Self {
+            dataset,
+            transform,
+            batch_size,
+            seed,
+            workers,
+        }
     }
 
     /// Batches per epoch.
@@ -79,24 +120,35 @@ impl TrainData {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn epoch(&self, epoch: usize, first: usize, picks: Option<Vec<usize>>) -> Result<Loader<Batch>> {
+    pub fn epoch(
+        &self,
+        epoch: usize,
+        first: usize,
+        picks: Option<Vec<usize>>,
+    ) -> Result<Loader<Batch>> {
         let order = match (&self.transform.rect, picks) {
             (Some(rect), _) => rect.order.clone(),
             (None, Some(picks)) => picks,
             (None, None) => order(self.seed, epoch, self.dataset.items.len()),
         };
         let this = self.clone();
-        Loader::new(first..self.batches(), self.workers, PREFETCH, move |number| {
-            let start = number * this.batch_size;
-            let end = (start + this.batch_size).min(order.len());
-            let samples = (start..end)
-                .map(|position| {
-                    let mut rng = rng_for(this.seed, epoch, position);
-                    this.transform.sample(&*this.dataset, order[position], &mut rng)
-                })
-                .collect::<Result<Vec<_>>>()?;
-            batch(samples)
-        })
+        Loader::new(
+            first..self.batches(),
+            self.workers,
+            PREFETCH,
+            move |number| {
+                let start = number * this.batch_size;
+                let end = (start + this.batch_size).min(order.len());
+                let samples = (start..end)
+                    .map(|position| {
+                        let mut rng = rng_for(this.seed, epoch, position);
+                        this.transform
+                            .sample(&*this.dataset, order[position], &mut rng)
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                batch(samples)
+            },
+        )
     }
 }
 
@@ -114,7 +166,11 @@ impl ValData {
     pub fn new(dataset: Arc<Dataset>, imgsz: usize, batch_size: usize, workers: usize) -> Self {
         let sizes: Vec<[usize; 2]> = dataset.items.iter().map(|item| item.size).collect();
         let rect = Arc::new(RectBatches::new(&sizes, imgsz, batch_size, 32, VAL_PAD));
-        Self { dataset, rect, workers }
+        Self {
+            dataset,
+            rect,
+            workers,
+        }
     }
 
     /// Number of batches.
@@ -130,10 +186,17 @@ impl ValData {
         let this = self.clone();
         Loader::new(0..self.batches(), self.workers, PREFETCH, move |number| {
             let Some((indices, shape)) = this.rect.batches().nth(number) else {
-                return Err(Error::input("validation", format!("batch {number}"), "a batch of the set", ""));
+                return Err(Error::input(
+                    "validation",
+                    format!("batch {number}"),
+                    "a batch of the set",
+                    "",
+                ));
             };
-            let samples =
-                indices.iter().map(|&index| val_sample(&*this.dataset, index, shape)).collect::<Result<Vec<_>>>()?;
+            let samples = indices
+                .iter()
+                .map(|&index| val_sample(&*this.dataset, index, shape))
+                .collect::<Result<Vec<_>>>()?;
             batch(samples)
         })
     }

@@ -3,24 +3,27 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::Context;
 use burn::tensor::{Device, read_sync};
-use frostline::data::class_weights::{class_weights, class_weights_by_map, image_weight, weighted_order};
+use frostline::data::Label;
+use frostline::data::class_weights::{
+    class_weights, class_weights_by_map, image_weight, weighted_order,
+};
 use frostline::data::dataset::{DataConfig, Split};
 use frostline::data::transform::{epoch_rng, multi_scale_size, resize_batch, rng_for};
-use frostline::data::Label;
 use frostline::eval::{Metrics, ValidateOptions};
 use frostline::freeze::FreezePlan;
 use frostline::loss::DetectionLoss;
 use frostline::model::Yolov5;
 use frostline::train::snapshot::SessionRecord;
-use frostline::train::{Hyp, Receipt, Session, SessionConfig};
+use frostline::train::{FreezeNorms, Hyp, OptimizerKind, Receipt, Session, SessionConfig};
 
 use super::checkpoints::{Checkpoints, RunRecord, read_last};
 use super::data::{TrainData, ValData, open};
 use super::start::{Start, start};
 use super::validation::{print_table, validate};
 use crate::args::TrainSettings;
-use crate::interrupt;
+use crate::interrupt::{self, Interrupted};
 use crate::plots;
 use crate::progress::{Progress, say};
 use crate::results::{EpochRow, Results};
@@ -32,8 +35,9 @@ const FEW_STEPS: usize = 1000;
 const NOMINAL: usize = 64;
 /// Training batches and validation batches that are drawn.
 const DRAWN_BATCHES: usize = 3;
-/// How much faster than the default the rate is when only Detect trains: few parameters, all of them near the loss.
-const DETECT_ONLY_RATE: f64 = 20.0;
+/// The rate with which Adam trains when only Detect does. Its gradients are small and of very unequal size: with SGD
+/// at the usual rate it hardly moves, at a twentyfold rate its objectness bias swings.
+const DETECT_ONLY_RATE: f64 = 0.01;
 
 /// Where a run stands; what of it must survive an interruption goes into [`RunRecord`].
 struct Progression {
@@ -43,6 +47,7 @@ struct Progression {
     best_fitness: f64,
     best_epoch: usize,
     class_map: Vec<f64>,
+    receipts: Vec<Receipt>,
 }
 
 struct Run<'a> {
@@ -65,7 +70,10 @@ struct Run<'a> {
 pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     interrupt::install()?;
     let chosen = frostline::device::choose(settings.device)?;
-    say(&format!("device: {} ({}), {}", chosen.info.id, chosen.info.name, chosen.why));
+    say(&format!(
+        "device: {} ({}), {}",
+        chosen.info.id, chosen.info.name, chosen.why
+    ));
     let device = chosen.info.device;
 
     let resumed = match &settings.resume {
@@ -87,8 +95,22 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     };
     let cache = settings.cache_mode();
     let cache_folder = Some(settings.project.join("cache"));
-    let train_set = Arc::new(open(&config, Split::Train, settings.imgsz, settings.single_cls, cache, cache_folder.clone())?);
-    let val_set = Arc::new(open(&config, Split::Val, settings.imgsz, settings.single_cls, cache, cache_folder)?);
+    let train_set = Arc::new(open(
+        &config,
+        Split::Train,
+        settings.imgsz,
+        settings.single_cls,
+        cache,
+        cache_folder.clone(),
+    )?);
+    let val_set = Arc::new(open(
+        &config,
+        Split::Val,
+        settings.imgsz,
+        settings.single_cls,
+        cache,
+        cache_folder,
+    )?);
     let names = train_set.names.clone();
 
     let Start { model, plan } = match &resumed {
@@ -96,7 +118,10 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         Some((_, path, (checkpoint, _))) => {
             let architecture = super::start::architecture_of(checkpoint, path, names.len())?;
             let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
-            Start { model: Yolov5::new(architecture, settings.seed, &device), plan }
+            Start {
+                model: Yolov5::new(architecture, settings.seed, &device),
+                plan,
+            }
         }
     };
     let train = TrainData::new(
@@ -108,17 +133,27 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         settings.seed,
         settings.workers,
     );
-    let val = ValData::new(val_set, settings.imgsz, settings.batch_size * 2, settings.workers);
+    let val = ValData::new(
+        val_set,
+        settings.imgsz,
+        settings.batch_size * 2,
+        settings.workers,
+    );
 
-    let mut hyp = settings.hyp.clone();
-    let nominal = match &resumed {
-        Some((_, _, (_, record))) => {
-            hyp.lr0 = record.lr0;
-            record.nominal
-        }
+    let (optimizer, hyp, nominal) = match &resumed {
+        // hyp.yaml of the run holds what was chosen then.
+        Some((_, _, (_, record))) => (
+            record.optimizer,
+            Hyp {
+                lr0: record.lr0,
+                ..settings.hyp.clone()
+            },
+            record.nominal,
+        ),
         None => {
-            hyp.lr0 = rate(settings, &plan, model.architecture().modules.len());
-            nominal_batch(settings, train.batches())
+            let (optimizer, hyp) =
+                choose_optimizer(settings, &plan, model.architecture().modules.len());
+            (optimizer, hyp, nominal_batch(settings, train.batches()))
         }
     };
     let session_config = SessionConfig {
@@ -128,7 +163,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         batch: settings.batch_size,
         nominal,
         imgsz: settings.imgsz,
-        optimizer: settings.optimizer,
+        optimizer,
         cosine: settings.cos_lr,
         freeze_norms: settings.freeze_bn,
         reference_schedule: settings.reference_schedule,
@@ -144,6 +179,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         best_fitness: f64::NEG_INFINITY,
         best_epoch: 0,
         class_map: vec![0.0; names.len()],
+        receipts: Vec::new(),
     };
     let results = match &resumed {
         Some((_, path, (checkpoint, record))) => {
@@ -155,34 +191,67 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
                 best_fitness: record.best_fitness,
                 best_epoch: record.best_epoch,
                 class_map: record.class_map.clone(),
+                receipts: record.receipts.clone(),
             };
-            say(&format!("resuming {} at epoch {}, batch {}", path.display(), at.epoch + 1, at.batch + 1));
+            say(&format!(
+                "resuming {} at epoch {}, batch {}",
+                path.display(),
+                at.epoch + 1,
+                at.batch + 1
+            ));
             Results::resume(folder.file("results.csv"), at.epoch)?
         }
         None => {
             std::fs::write(folder.file("hyp.yaml"), hyp.to_yaml())?;
             std::fs::write(folder.file("opt.yaml"), settings.to_yaml()?)?;
             if !settings.noplots {
-                let labels: Vec<Label> = train_set.items.iter().flat_map(|item| item.labels.iter().copied()).collect();
+                let labels: Vec<Label> = train_set
+                    .items
+                    .iter()
+                    .flat_map(|item| item.labels.iter().copied())
+                    .collect();
                 plots::plot_labels(&folder.file("labels.jpg"), &labels, &names)?;
             }
             Results::create(folder.file("results.csv"))?
         }
     };
     say(&format!("writing to {}", folder.path().display()));
-    let run = Run { settings, hyp, nominal, names, folder, files, train, val, device, started: Instant::now() };
+    let run = Run {
+        settings,
+        hyp,
+        nominal,
+        names,
+        folder,
+        files,
+        train,
+        val,
+        device,
+        started: Instant::now(),
+    };
     run.epochs(&mut session, &mut at, results)
 }
 
-/// The learning rate: a person's, or faster when only Detect trains.
-fn rate(settings: &TrainSettings, plan: &FreezePlan, modules: usize) -> f64 {
-    let detect_only = plan.stages.iter().all(|stage| stage.cut.prefix + 1 == modules);
-    if settings.lr0_given || settings.reference_schedule || !detect_only {
-        return settings.hyp.lr0;
+/// Optimizer and hyperparameters: a person's, or Adam when only Detect trains and nobody chose.
+fn choose_optimizer(
+    settings: &TrainSettings,
+    plan: &FreezePlan,
+    modules: usize,
+) -> (OptimizerKind, Hyp) {
+    let mut hyp = settings.hyp.clone();
+    let detect_only = plan
+        .stages
+        .iter()
+        .all(|stage| stage.cut.prefix + 1 == modules);
+    if settings.lr0_given || settings.optimizer_given || settings.reference_schedule || !detect_only
+    {
+        return (settings.optimizer, hyp);
     }
-    let rate = settings.hyp.lr0 * DETECT_ONLY_RATE;
-    say(&format!("only Detect trains: lr0 {rate} instead of {} (--hyp-set lr0=… decides otherwise)", settings.hyp.lr0));
-    rate
+    hyp.lr0 = DETECT_ONLY_RATE;
+    hyp.warmup_bias_lr = DETECT_ONLY_RATE;
+    say(&format!(
+        "only Detect trains: Adam with lr0 {DETECT_ONLY_RATE} (--optimizer or --hyp-set lr0=… decide otherwise)"
+    ));
+    (OptimizerKind::Adam, hyp)
 }
 
 /// Pictures per optimizer step: a person's, the reference's 64, or one batch in a short run.
@@ -191,10 +260,16 @@ fn nominal_batch(settings: &TrainSettings, batches: usize) -> usize {
         return nominal;
     }
     let pictures = settings.epochs * batches * settings.batch_size;
-    if settings.reference_schedule || settings.batch_size >= NOMINAL || pictures / NOMINAL >= FEW_STEPS {
+    if settings.reference_schedule
+        || settings.batch_size >= NOMINAL
+        || pictures / NOMINAL >= FEW_STEPS
+    {
         return NOMINAL;
     }
-    say(&format!("short run: an optimizer step per batch of {} instead of per {NOMINAL} pictures", settings.batch_size));
+    say(&format!(
+        "short run: an optimizer step per batch of {} instead of per {NOMINAL} pictures",
+        settings.batch_size
+    ));
     settings.batch_size
 }
 
@@ -204,37 +279,75 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
     }
     say(&format!(
         "{} · {} epochs of {} batches of {} · {} px · lr0 {} · step per {} pictures",
-        config.optimizer, config.epochs, config.batches, config.batch, config.imgsz, config.hyp.lr0, config.nominal
+        config.optimizer,
+        config.epochs,
+        config.batches,
+        config.batch,
+        config.imgsz,
+        config.hyp.lr0,
+        config.nominal
     ));
 }
 
 impl Run<'_> {
-    fn epochs(&self, session: &mut Session, at: &mut Progression, mut results: Results) -> anyhow::Result<()> {
+    fn epochs(
+        &self,
+        session: &mut Session,
+        at: &mut Progression,
+        mut results: Results,
+    ) -> anyhow::Result<()> {
         let loss = DetectionLoss::new(session.model.architecture(), &self.hyp, self.settings.imgsz);
         if at.epoch == 0 && at.batch == 0 && !self.settings.nosave {
             self.save(session, at)?;
         }
         while at.epoch < self.settings.epochs {
             let epoch = at.epoch;
+            if at.batch == 0 && session.plan().changes_at(epoch) {
+                at.receipts.push(read_sync(session.receipt())?);
+            }
             read_sync(session.begin_epoch(epoch))?;
-            let lr = self.epoch(session, at)?;
+            self.epoch(session, at)?;
             let last = epoch + 1 == self.settings.epochs;
+            let rates = session.schedule().at(session.iteration().saturating_sub(1));
             let batches = self.train.batches() as f64;
-            let mut row = EpochRow { epoch, train: at.loss_sums.map(|sum| sum / batches), metrics: None, val: None, lr };
+            let mut row = EpochRow {
+                epoch,
+                train: at.loss_sums.map(|sum| sum / batches),
+                metrics: None,
+                val: None,
+                lr: [rates.bias, rates.weight, rates.norm],
+            };
             let mut fitness = None;
             if !self.settings.noval || last {
                 let model = &mut session.ema.model;
-                let validation =
-                    validate(model, &self.val, Some(&loss), ValidateOptions::default(), &self.device, &mut |_, _, _| Ok(()))?;
+                let options = ValidateOptions::default();
+                let validation = match validate(
+                    model,
+                    &self.val,
+                    Some(&loss),
+                    options,
+                    &self.device,
+                    &mut |_, _, _| Ok(()),
+                ) {
+                    Err(error) if error.is::<Interrupted>() => return self.stop(session, at),
+                    validation => validation?,
+                };
                 let metrics = &validation.metrics;
-                row.metrics = Some([metrics.precision, metrics.recall, metrics.map50, metrics.map]);
+                row.metrics = Some([
+                    metrics.precision,
+                    metrics.recall,
+                    metrics.map50,
+                    metrics.map,
+                ]);
                 row.val = Some(validation.loss);
                 fitness = Some(metrics.fitness);
                 at.class_map = class_map(metrics, self.names.len());
-                say(&epoch_line(&row, self.settings.epochs, self.started.elapsed().as_secs_f64()));
-            } else {
-                say(&epoch_line(&row, self.settings.epochs, self.started.elapsed().as_secs_f64()));
             }
+            say(&epoch_line(
+                &row,
+                self.settings.epochs,
+                self.started.elapsed().as_secs_f64(),
+            ));
             results.append(row)?;
             at.epoch += 1;
             at.batch = 0;
@@ -242,32 +355,44 @@ impl Run<'_> {
             if let Some(fitness) = fitness.filter(|&fitness| fitness > at.best_fitness) {
                 at.best_fitness = fitness;
                 at.best_epoch = epoch;
-                if !self.settings.nosave || last {
-                    self.files.save_weights(&mut session.ema.model, epoch, fitness, &self.files.best())?;
+                if !self.settings.nosave {
+                    self.files.save_weights(
+                        &mut session.ema.model,
+                        epoch,
+                        fitness,
+                        &self.files.best(),
+                    )?;
                 }
             }
             if !self.settings.nosave || last {
                 self.save(session, at)?;
             }
-            if self.settings.save_period.is_some_and(|period| (epoch + 1).is_multiple_of(period)) {
-                self.files.save_epoch(&mut session.ema.model, epoch, fitness.unwrap_or(0.0))?;
+            if self
+                .settings
+                .save_period
+                .is_some_and(|period| (epoch + 1).is_multiple_of(period))
+            {
+                self.files
+                    .save_epoch(&mut session.ema.model, epoch, fitness.unwrap_or(0.0))?;
             }
             let waited = epoch.saturating_sub(at.best_epoch);
-            if self.settings.patience > 0 && waited >= self.settings.patience {
-                say(&format!("stopping early: no better fitness in {waited} epochs, the best was epoch {}", at.best_epoch + 1));
+            if fitness.is_some() && self.settings.patience > 0 && waited >= self.settings.patience {
+                say(&format!(
+                    "stopping early: no better fitness in {waited} epochs, the best was epoch {}",
+                    at.best_epoch + 1
+                ));
                 break;
             }
         }
         self.finish(session, at)
     }
 
-    /// One epoch, from `at.batch` on. Returns the rates of its last step.
-    fn epoch(&self, session: &mut Session, at: &mut Progression) -> anyhow::Result<[f64; 3]> {
+    /// One epoch, from `at.batch` on.
+    fn epoch(&self, session: &mut Session, at: &mut Progression) -> anyhow::Result<()> {
         let label = format!("epoch {}/{}", at.epoch + 1, self.settings.epochs);
         let progress = Progress::new(label, self.train.batches());
         progress.set_done(at.batch);
         let picks = self.settings.image_weights.then(|| self.weighted_picks(at));
-        let mut lr = [0.0; 3];
         for batch in self.train.epoch(at.epoch, at.batch, picks)? {
             let mut batch = batch?;
             if at.epoch == 0 && at.batch < DRAWN_BATCHES && !self.settings.noplots {
@@ -280,7 +405,6 @@ impl Run<'_> {
                 batch = resize_batch(batch, size, 32);
             }
             let report = session.step(&batch);
-            lr = [report.rates.bias, report.rates.weight, report.rates.norm];
             let items: Vec<f64> = report.items.into_data().iter::<f64>().collect();
             if items.iter().any(|item| !item.is_finite()) {
                 anyhow::bail!(
@@ -297,29 +421,42 @@ impl Run<'_> {
             }
             at.batch += 1;
             let mean = at.loss_sums.map(|sum| sum / at.batch as f64);
-            progress.set_message(format!("box {:.4} obj {:.4} cls {:.4}", mean[0], mean[1], mean[2]));
+            progress.set_message(format!(
+                "box {:.4} obj {:.4} cls {:.4}",
+                mean[0], mean[1], mean[2]
+            ));
             progress.inc(1);
             if interrupt::requested() {
-                if !self.settings.nosave {
-                    self.save(session, at)?;
-                    say(&format!("stopped after this step; `frostline train --resume {}` goes on", self.files.last().display()));
-                }
-                interrupt::check()?;
+                return self.stop(session, at);
             }
         }
         progress.clear();
-        Ok(lr)
+        Ok(())
+    }
+
+    /// Saves where the run stands and ends it.
+    fn stop(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+        self.save(session, at)?;
+        say(&format!(
+            "stopped after this step; `frostline train --resume {}` goes on",
+            self.files.last().display()
+        ));
+        Err(Interrupted.into())
     }
 
     fn weighted_picks(&self, at: &Progression) -> Vec<usize> {
         let items = &self.train.dataset.items;
         let by_class = class_weights(items.iter().flat_map(|item| &item.labels), self.names.len());
         let by_class = class_weights_by_map(&by_class, &at.class_map);
-        let by_picture: Vec<f64> = items.iter().map(|item| image_weight(&item.labels, &by_class)).collect();
+        let by_picture: Vec<f64> = items
+            .iter()
+            .map(|item| image_weight(&item.labels, &by_class))
+            .collect();
         weighted_order(&by_picture, &mut epoch_rng(self.settings.seed, at.epoch))
     }
 
     fn save(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+        let optimizer = session.config().optimizer;
         let record = |part: SessionRecord| RunRecord {
             session: part,
             next_batch: at.batch,
@@ -327,7 +464,9 @@ impl Run<'_> {
             best_fitness: at.best_fitness,
             best_epoch: at.best_epoch,
             class_map: at.class_map.clone(),
+            receipts: at.receipts.clone(),
             lr0: self.hyp.lr0,
+            optimizer,
             nominal: self.nominal,
         };
         self.files.save_last(session, at.epoch, record)
@@ -335,36 +474,83 @@ impl Run<'_> {
 
     /// Validates the best weights, draws the plots, strips the checkpoints, prints the receipt.
     fn finish(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
-        let receipt = read_sync(session.receipt())?;
+        let mut receipts = at.receipts.clone();
+        receipts.push(read_sync(session.receipt())?);
         let epochs = at.epoch;
-        self.files.save_weights(&mut session.ema.model, epochs.saturating_sub(1), at.best_fitness, &self.files.last())?;
-        let (mut best, _) = super::start::trained(&self.files.best(), &self.device)?;
-        let mut draw = |number: usize, batch: &frostline::data::Batch, found: &[Vec<frostline::eval::Detection>]| {
+        self.files.save_weights(
+            &mut session.ema.model,
+            epochs.saturating_sub(1),
+            at.best_fitness,
+            &self.files.last(),
+        )?;
+        // With --nosave the last weights are all there is.
+        let weights = Some(self.files.best())
+            .filter(|best| best.exists())
+            .unwrap_or_else(|| self.files.last());
+        let (mut best, _) = super::start::trained(&weights, &self.device)?;
+        let mut draw = |number: usize,
+                        batch: &frostline::data::Batch,
+                        found: &[Vec<frostline::eval::Detection>]| {
             if self.settings.noplots || number >= DRAWN_BATCHES {
                 return Ok(());
             }
-            plots::plot_batch_labels(&self.folder.file(&format!("val_batch{number}_labels.jpg")), batch, &self.names)?;
+            plots::plot_batch_labels(
+                &self.folder.file(&format!("val_batch{number}_labels.jpg")),
+                batch,
+                &self.names,
+            )?;
             let to = self.folder.file(&format!("val_batch{number}_pred.jpg"));
             plots::plot_batch_detections(&to, batch, found, &self.names)
         };
-        let validation = validate(&mut best, &self.val, None, ValidateOptions::default(), &self.device, &mut draw)?;
-        say(&format!("best weights, epoch {}:", at.best_epoch + 1));
+        let validation = validate(
+            &mut best,
+            &self.val,
+            None,
+            ValidateOptions::default(),
+            &self.device,
+            &mut draw,
+        )?;
+        match weights == self.files.best() {
+            true => say(&format!("best weights, epoch {}:", at.best_epoch + 1)),
+            false => say("last weights:"),
+        }
         print_table(&validation.metrics, &self.names, false);
         if !self.settings.noplots {
-            plots::plot_results(&self.folder.file("results.csv"), &self.folder.file("results.png"))?;
+            plots::plot_results(
+                &self.folder.file("results.csv"),
+                &self.folder.file("results.png"),
+            )?;
             plots::plot_curves(self.folder.path(), &validation.metrics, &self.names)?;
-            plots::plot_confusion_matrix(&self.folder.file("confusion_matrix.png"), &validation.confusion, &self.names)?;
+            plots::plot_confusion_matrix(
+                &self.folder.file("confusion_matrix.png"),
+                &validation.confusion,
+                &self.names,
+            )?;
         }
-        self.say_receipt(&receipt)?;
         let hours = self.started.elapsed().as_secs_f64() / 3600.0;
-        say(&format!("{epochs} epochs in {hours:.3} h; weights in {}", self.files.best().display()));
-        Ok(())
+        say(&format!(
+            "{epochs} epochs in {hours:.3} h; weights in {}",
+            weights.display()
+        ));
+        self.check_receipts(&receipts)
     }
 
-    fn say_receipt(&self, receipt: &Receipt) -> anyhow::Result<()> {
-        std::fs::write(self.folder.file("receipt.json"), serde_json::to_string_pretty(receipt)?)?;
-        if !receipt.is_empty() {
+    /// Writes and prints the receipts.
+    ///
+    /// # Errors
+    /// When something moved that must not.
+    fn check_receipts(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        let to = self.folder.file("receipt.json");
+        std::fs::write(&to, serde_json::to_string_pretty(receipts)?)
+            .with_context(|| to.display().to_string())?;
+        for receipt in receipts.iter().filter(|receipt| !receipt.is_empty()) {
             say(&format!("freeze receipt: {receipt}"));
+            let drifts = self.settings.freeze_bn == FreezeNorms::Drift;
+            anyhow::ensure!(
+                receipt.parameters_held() && (drifts || receipt.statistics_held()),
+                "something frozen moved, which is a defect of this program: please report it with {}",
+                to.display()
+            );
         }
         Ok(())
     }
@@ -382,9 +568,14 @@ fn class_map(metrics: &Metrics, classes: usize) -> Vec<f64> {
 
 fn epoch_line(row: &EpochRow, epochs: usize, seconds: f64) -> String {
     let [lbox, lobj, lcls] = row.train;
-    let mut line = format!("epoch {}/{epochs}  box {lbox:.4} obj {lobj:.4} cls {lcls:.4}", row.epoch + 1);
+    let mut line = format!(
+        "epoch {}/{epochs}  box {lbox:.4} obj {lobj:.4} cls {lcls:.4}",
+        row.epoch + 1
+    );
     if let Some([p, r, map50, map]) = row.metrics {
-        line.push_str(&format!("  P {p:.3} R {r:.3} mAP50 {map50:.3} mAP50-95 {map:.3}"));
+        line.push_str(&format!(
+            "  P {p:.3} R {r:.3} mAP50 {map50:.3} mAP50-95 {map:.3}"
+        ));
     }
     line.push_str(&format!("  {seconds:.0} s"));
     line

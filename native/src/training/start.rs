@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use burn::tensor::{Device, read_sync};
 use frostline::data::Source;
 use frostline::data::anchors::autoanchor;
@@ -24,8 +23,8 @@ const ENOUGH_RECALL: f64 = 0.98;
 /// When the yaml cannot be read.
 pub fn architecture(source: &ArchitectureSource, nc: usize) -> Result<Architecture> {
     match source {
-        ArchitectureSource::Size(size) => Ok(Architecture::yolov5(*size, nc)),
-        ArchitectureSource::Yaml(path) => {
+        ArchitectureSource::Builtin(size) => Ok(Architecture::yolov5(*size, nc)),
+        ArchitectureSource::File(path) => {
             let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
             Architecture::from_yaml(&text, &path.display().to_string(), Some(nc))
         }
@@ -61,7 +60,12 @@ pub struct Start {
 ///
 /// # Errors
 /// When weights, architecture and plan do not fit together.
-pub fn start(settings: &TrainSettings, nc: usize, source: &dyn Source, device: &Device) -> anyhow::Result<Start> {
+pub fn start(
+    settings: &TrainSettings,
+    nc: usize,
+    source: &dyn Source,
+    device: &Device,
+) -> anyhow::Result<Start> {
     let checkpoint = match &settings.weights {
         Some(path) => Some((Checkpoint::read(path)?, path)),
         None => None,
@@ -69,16 +73,32 @@ pub fn start(settings: &TrainSettings, nc: usize, source: &dyn Source, device: &
     let architecture = match (&settings.cfg, &checkpoint) {
         (Some(cfg), _) => architecture(cfg, nc)?,
         (None, Some((checkpoint, path))) => architecture_of(checkpoint, path, nc)?,
-        (None, None) => anyhow::bail!("neither --weights nor --cfg says which network to train"),
+        (None, None) => {
+            return Err(Error::input(
+                "train",
+                "neither --weights nor --cfg",
+                "weights or an architecture",
+                "Add --cfg yolov5n",
+            )
+            .into());
+        }
     };
     let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
     let mut model = Yolov5::new(architecture, settings.seed, device);
     match &checkpoint {
         None => say("training from scratch: no weights are transferred"),
         Some((checkpoint, path)) => {
-            let into: Vec<(String, Vec<usize>)> =
-                model.architecture().state().into_iter().map(|item| (item.name, item.shape)).collect();
-            let exclude: &[&str] = if settings.cfg.is_some() || settings.hyp.anchors.is_some() { &["anchor"] } else { &[] };
+            let into: Vec<(String, Vec<usize>)> = model
+                .architecture()
+                .state()
+                .into_iter()
+                .map(|item| (item.name, item.shape))
+                .collect();
+            let exclude: &[&str] = if settings.cfg.is_some() || settings.hyp.anchors.is_some() {
+                &["anchor"]
+            } else {
+                &[]
+            };
             let transfer = transfer(&checkpoint.tensors, &into, exclude);
             say(&format!("{transfer} from {}", path.display()));
             for line in transfer.explanation() {
@@ -96,15 +116,29 @@ pub fn start(settings: &TrainSettings, nc: usize, source: &dyn Source, device: &
     }
     if !settings.noautoanchor {
         let mut rng = epoch_rng(settings.seed, usize::MAX);
-        let report = autoanchor(source, settings.imgsz, &model.architecture().anchors, settings.hyp.anchor_t, &mut rng);
+        let report = autoanchor(
+            source,
+            settings.imgsz,
+            &model.architecture().anchors,
+            settings.hyp.anchor_t,
+            &mut rng,
+        );
         let recall = report.before.bpr;
         if report.replaced {
             let after = report.after.map_or(recall, |fit| fit.bpr);
-            say(&format!("autoanchor: best possible recall {recall:.4} → {after:.4} with new anchors"));
+            say(&format!(
+                "autoanchor: best possible recall {recall:.4} → {after:.4} with new anchors"
+            ));
             model.set_anchors(report.anchors);
         } else {
-            let verdict = if recall > ENOUGH_RECALL { "good fit" } else { "no better anchors found" };
-            say(&format!("autoanchor: best possible recall {recall:.4}, {verdict}"));
+            let verdict = if recall > ENOUGH_RECALL {
+                "good fit"
+            } else {
+                "no better anchors found"
+            };
+            say(&format!(
+                "autoanchor: best possible recall {recall:.4}, {verdict}"
+            ));
         }
     }
     read_sync(model.round_to_half(device))?;
@@ -117,17 +151,42 @@ pub fn start(settings: &TrainSettings, nc: usize, source: &dyn Source, device: &
 /// When the file does not hold a whole network.
 pub fn trained(path: &Path, device: &Device) -> anyhow::Result<(Yolov5, Vec<String>)> {
     let checkpoint = Checkpoint::read(path)?;
-    let nc = checkpoint.architecture.as_ref().map(|architecture| architecture.nc);
-    let nc = nc.or(checkpoint.names.as_ref().map(Vec::len)).context("the checkpoint does not say how many classes it has")?;
+    let nc = checkpoint
+        .architecture
+        .as_ref()
+        .map(|architecture| architecture.nc);
+    let Some(nc) = nc.or(checkpoint.names.as_ref().map(Vec::len)) else {
+        let next = "Fine-tune the weights with `frostline train --cfg …`; the result says it";
+        return Err(Error::input(
+            path.display(),
+            "no number of classes",
+            "a checkpoint that names its classes",
+            next,
+        )
+        .into());
+    };
     let architecture = architecture_of(&checkpoint, path, nc)?;
     let mut model = Yolov5::new(architecture, 0, device);
-    let into: Vec<(String, Vec<usize>)> =
-        model.architecture().state().into_iter().map(|item| (item.name, item.shape)).collect();
+    let into: Vec<(String, Vec<usize>)> = model
+        .architecture()
+        .state()
+        .into_iter()
+        .map(|item| (item.name, item.shape))
+        .collect();
     let transfer = transfer(&checkpoint.tensors, &into, &[]);
     if !transfer.incomplete_modules().is_empty() {
-        anyhow::bail!("{}: {transfer}, which is not the whole network\n{}", path.display(), transfer.explanation().join("\n"));
+        let found = format!("{transfer} ({})", transfer.explanation().join("; "));
+        return Err(Error::input(
+            path.display(),
+            found,
+            "the whole network",
+            "Fine-tune the weights first with `frostline train`",
+        )
+        .into());
     }
     model.load(&transfer.taken, device);
-    let names = checkpoint.names.unwrap_or_else(|| (0..nc).map(|class| format!("class{class}")).collect());
+    let names = checkpoint
+        .names
+        .unwrap_or_else(|| (0..nc).map(|class| format!("class{class}")).collect());
     Ok((model, names))
 }

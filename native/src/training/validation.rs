@@ -37,10 +37,19 @@ pub fn validate(
 
 /// Prints the table of a validation; per class when asked or when there are few.
 pub fn print_table(metrics: &Metrics, names: &[String], verbose: bool) {
-    say(&format!("{:>22} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}", "class", "pictures", "labels", "P", "R", "mAP50", "mAP50-95"));
+    say(&format!(
+        "{:>22} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9}",
+        "class", "pictures", "labels", "P", "R", "mAP50", "mAP50-95"
+    ));
     say(&format!(
         "{:>22} {:>8} {:>8} {:>8.3} {:>8.3} {:>8.3} {:>9.3}",
-        "all", metrics.seen, metrics.labels, metrics.precision, metrics.recall, metrics.map50, metrics.map
+        "all",
+        metrics.seen,
+        metrics.labels,
+        metrics.precision,
+        metrics.recall,
+        metrics.map50,
+        metrics.map
     ));
     if !verbose && names.len() > 30 {
         return;
@@ -56,5 +65,8 @@ pub fn print_table(metrics: &Metrics, names: &[String], verbose: bool) {
 
 /// The placement-free name of a picture, for result files.
 pub fn stem(placement: &Placement) -> String {
-    placement.path.file_stem().map_or_else(|| "picture".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    placement.path.file_stem().map_or_else(
+        || "picture".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
 }
