@@ -18,7 +18,8 @@ pub enum DeviceChoice {
     Auto,
     /// The CPU.
     Cpu,
-    /// The first real GPU, or the adapter with this number in [`list`].
+    /// The best adapter, a software one only where there is no real GPU; or the adapter with this
+    /// number in [`list`].
     Gpu(Option<usize>),
 }
 
@@ -190,7 +191,8 @@ pub fn choose_from(choice: DeviceChoice, listed: Vec<DeviceInfo>) -> Result<Chos
     let found = match choice {
         DeviceChoice::Cpu => listed.find(|info| info.kind == DeviceKind::Cpu),
         DeviceChoice::Auto => listed.find(|info| info.kind != DeviceKind::SoftwareGpu),
-        DeviceChoice::Gpu(None) => listed.find(|info| info.kind < DeviceKind::SoftwareGpu),
+        // Listed best first: a software adapter comes up only where there is no real GPU.
+        DeviceChoice::Gpu(None) => listed.find(|info| info.kind != DeviceKind::Cpu),
         DeviceChoice::Gpu(Some(_)) => listed.find(|info| info.id == choice.to_string()),
     };
     let Some(info) = found else {
@@ -198,12 +200,7 @@ pub fn choose_from(choice: DeviceChoice, listed: Vec<DeviceInfo>) -> Result<Chos
             "--device",
             choice,
             format!("one of: {names}"),
-            match software {
-                Some(software) => {
-                    format!("Software adapters must be named by number, here {software}")
-                }
-                None => "`--device cpu` always works".to_owned(),
-            },
+            "`--device cpu` always works",
         ));
     };
     let why = match (choice, info.kind) {
@@ -214,6 +211,9 @@ pub fn choose_from(choice: DeviceChoice, listed: Vec<DeviceInfo>) -> Result<Chos
             None => "no GPU found".to_owned(),
         },
         (DeviceChoice::Auto, _) => "the best GPU of this machine".to_owned(),
+        (_, DeviceKind::SoftwareGpu) => {
+            format!("--device {choice}: a software adapter, --device cpu is faster")
+        }
         _ => format!("--device {choice}"),
     };
     Ok(Chosen { info, why })
@@ -369,14 +369,27 @@ mod tests {
     }
 
     #[test]
-    fn a_software_adapter_is_taken_only_by_its_number() {
-        let chosen = choose_from(DeviceChoice::Gpu(Some(0)), software_machine()).unwrap();
-        assert_eq!(chosen.info.kind, DeviceKind::SoftwareGpu);
-        let message = choose_from(DeviceChoice::Gpu(None), software_machine())
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains("gpu:0"), "{message}");
-        assert!(choose_from(DeviceChoice::Gpu(Some(7)), gaming_machine()).is_err());
+    fn a_software_adapter_is_taken_when_asked_for_and_says_what_it_is() {
+        for choice in [DeviceChoice::Gpu(None), DeviceChoice::Gpu(Some(0))] {
+            let chosen = choose_from(choice, software_machine()).unwrap();
+            assert_eq!(chosen.info.kind, DeviceKind::SoftwareGpu);
+            assert!(chosen.why.contains("software adapter"), "{}", chosen.why);
+        }
+        let chosen = choose_from(DeviceChoice::Gpu(None), gaming_machine()).unwrap();
+        assert_eq!(chosen.info.name, "card");
+        let chosen = choose_from(DeviceChoice::Gpu(Some(1)), gaming_machine()).unwrap();
+        assert!(chosen.why.contains("software adapter"), "{}", chosen.why);
+    }
+
+    #[test]
+    fn an_adapter_that_is_not_there_is_refused_with_what_there_is() {
+        for (choice, listed) in [
+            (DeviceChoice::Gpu(None), vec![DeviceInfo::cpu()]),
+            (DeviceChoice::Gpu(Some(7)), gaming_machine()),
+        ] {
+            let message = choose_from(choice, listed).unwrap_err().to_string();
+            assert!(message.contains("one of:") && message.contains("--device cpu"), "{message}");
+        }
     }
 
     #[test]
