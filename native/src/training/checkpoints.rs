@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use burn::tensor::read_sync;
+use frostline::Error;
 use frostline::model::Yolov5;
 use frostline::train::Session;
 use frostline::train::snapshot::SessionRecord;
@@ -23,8 +24,8 @@ pub struct RunRecord {
     pub next_batch: usize,
     /// Sums of the losses over the batches of that epoch so far.
     pub loss_sums: [f64; 3],
-    /// Best fitness so far.
-    pub best_fitness: f64,
+    /// Best fitness so far; none before the first validation.
+    pub best_fitness: Option<f64>,
     /// Its epoch.
     pub best_epoch: usize,
     /// AP50-95 per class at the last validation, for image weights.
@@ -73,7 +74,7 @@ impl Checkpoints {
             architecture: Some(session.model.architecture().clone()),
             metadata,
             epoch: Some(next_epoch as i64 - 1),
-            best_fitness: Some(record.best_fitness),
+            best_fitness: record.best_fitness,
         };
         write_atomically(self.last(), &checkpoint.to_safetensors(Precision::Full)?)?;
         Ok(())
@@ -111,8 +112,13 @@ impl Checkpoints {
 /// When the file is no interrupted run.
 pub fn read_last(path: &Path) -> anyhow::Result<(Checkpoint, RunRecord)> {
     let checkpoint = Checkpoint::read(path)?;
-    let record = checkpoint.metadata.get(RUN).with_context(|| {
-        format!("{}: found weights of a finished run, expected the state of an interrupted one. Start a new run with --weights {0}", path.display())
+    let record = checkpoint.metadata.get(RUN).ok_or_else(|| {
+        Error::input(
+            path.display(),
+            "the weights of a finished run",
+            "the state of an interrupted one",
+            format!("Start a new run from them with --weights {}", path.display()),
+        )
     })?;
     let record = serde_json::from_str(record).with_context(|| format!("{}: the run's record cannot be read", path.display()))?;
     Ok((checkpoint, record))

@@ -20,7 +20,7 @@ use super::data::{TrainData, ValData, open};
 use super::start::{Start, start};
 use super::validation::{print_table, validate};
 use crate::args::TrainSettings;
-use crate::interrupt;
+use crate::interrupt::{self, Interrupted};
 use crate::plots;
 use crate::progress::{Progress, say};
 use crate::results::{EpochRow, Results};
@@ -40,7 +40,7 @@ struct Progression {
     epoch: usize,
     batch: usize,
     loss_sums: [f64; 3],
-    best_fitness: f64,
+    best_fitness: Option<f64>,
     best_epoch: usize,
     class_map: Vec<f64>,
 }
@@ -81,10 +81,6 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     };
 
     let config = DataConfig::read(&settings.data)?;
-    let folder = match &resumed {
-        Some((folder, ..)) => folder.clone(),
-        None => RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?,
-    };
     let cache = settings.cache_mode();
     let cache_folder = Some(settings.project.join("cache"));
     let train_set = Arc::new(open(&config, Split::Train, settings.imgsz, settings.single_cls, cache, cache_folder.clone())?);
@@ -98,6 +94,11 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
             let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
             Start { model: Yolov5::new(architecture, settings.seed, &device), plan }
         }
+    };
+    // Only now, so that a run which cannot start leaves no folder.
+    let folder = match &resumed {
+        Some((folder, ..)) => folder.clone(),
+        None => RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?,
     };
     let train = TrainData::new(
         Arc::clone(&train_set),
@@ -141,7 +142,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         epoch: 0,
         batch: 0,
         loss_sums: [0.0; 3],
-        best_fitness: f64::NEG_INFINITY,
+        best_fitness: None,
         best_epoch: 0,
         class_map: vec![0.0; names.len()],
     };
@@ -214,7 +215,7 @@ impl Run<'_> {
         if at.epoch == 0 && at.batch == 0 && !self.settings.nosave {
             self.save(session, at)?;
         }
-        while at.epoch < self.settings.epochs {
+        while at.epoch < self.settings.epochs && !self.waited_enough(at) {
             let epoch = at.epoch;
             read_sync(session.begin_epoch(epoch))?;
             let lr = self.epoch(session, at)?;
@@ -225,7 +226,11 @@ impl Run<'_> {
             if !self.settings.noval || last {
                 let model = &mut session.ema.model;
                 let validation =
-                    validate(model, &self.val, Some(&loss), ValidateOptions::default(), &self.device, &mut |_, _, _| Ok(()))?;
+                    validate(model, &self.val, Some(&loss), ValidateOptions::default(), &self.device, &mut |_, _, _| Ok(()));
+                if validation.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+                    self.save_interrupted(session, at)?;
+                }
+                let validation = validation?;
                 let metrics = &validation.metrics;
                 row.metrics = Some([metrics.precision, metrics.recall, metrics.map50, metrics.map]);
                 row.val = Some(validation.loss);
@@ -239,10 +244,10 @@ impl Run<'_> {
             at.epoch += 1;
             at.batch = 0;
             at.loss_sums = [0.0; 3];
-            if let Some(fitness) = fitness.filter(|&fitness| fitness > at.best_fitness) {
-                at.best_fitness = fitness;
+            if let Some(fitness) = fitness.filter(|&fitness| at.best_fitness.is_none_or(|best| fitness > best)) {
+                at.best_fitness = Some(fitness);
                 at.best_epoch = epoch;
-                if !self.settings.nosave || last {
+                if !self.settings.nosave {
                     self.files.save_weights(&mut session.ema.model, epoch, fitness, &self.files.best())?;
                 }
             }
@@ -252,13 +257,19 @@ impl Run<'_> {
             if self.settings.save_period.is_some_and(|period| (epoch + 1).is_multiple_of(period)) {
                 self.files.save_epoch(&mut session.ema.model, epoch, fitness.unwrap_or(0.0))?;
             }
-            let waited = epoch.saturating_sub(at.best_epoch);
-            if self.settings.patience > 0 && waited >= self.settings.patience {
-                say(&format!("stopping early: no better fitness in {waited} epochs, the best was epoch {}", at.best_epoch + 1));
-                break;
-            }
         }
         self.finish(session, at)
+    }
+
+    /// Whether the fitness has not grown for as long as a person wants to wait. Asked before an epoch, so that a run
+    /// which is interrupted here does not go on for one more.
+    fn waited_enough(&self, at: &Progression) -> bool {
+        let waited = at.epoch.saturating_sub(at.best_epoch + 1);
+        let enough = self.settings.patience > 0 && at.best_fitness.is_some() && waited >= self.settings.patience;
+        if enough {
+            say(&format!("stopping early: no better fitness in {waited} epochs, the best was epoch {}", at.best_epoch + 1));
+        }
+        enough
     }
 
     /// One epoch, from `at.batch` on. Returns the rates of its last step.
@@ -267,7 +278,6 @@ impl Run<'_> {
         let progress = Progress::new(label, self.train.batches());
         progress.set_done(at.batch);
         let picks = self.settings.image_weights.then(|| self.weighted_picks(at));
-        let mut lr = [0.0; 3];
         for batch in self.train.epoch(at.epoch, at.batch, picks)? {
             let mut batch = batch?;
             if at.epoch == 0 && at.batch < DRAWN_BATCHES && !self.settings.noplots {
@@ -280,7 +290,6 @@ impl Run<'_> {
                 batch = resize_batch(batch, size, 32);
             }
             let report = session.step(&batch);
-            lr = [report.rates.bias, report.rates.weight, report.rates.norm];
             let items: Vec<f64> = report.items.into_data().iter::<f64>().collect();
             if items.iter().any(|item| !item.is_finite()) {
                 anyhow::bail!(
@@ -300,15 +309,22 @@ impl Run<'_> {
             progress.set_message(format!("box {:.4} obj {:.4} cls {:.4}", mean[0], mean[1], mean[2]));
             progress.inc(1);
             if interrupt::requested() {
-                if !self.settings.nosave {
-                    self.save(session, at)?;
-                    say(&format!("stopped after this step; `frostline train --resume {}` goes on", self.files.last().display()));
-                }
+                self.save_interrupted(session, at)?;
                 interrupt::check()?;
             }
         }
         progress.clear();
-        Ok(lr)
+        // Not from the last step's report: a run that was interrupted after it has none.
+        let rates = session.schedule().at(session.iteration().saturating_sub(1));
+        Ok([rates.bias, rates.weight, rates.norm])
+    }
+
+    fn save_interrupted(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+        if !self.settings.nosave {
+            self.save(session, at)?;
+            say(&format!("stopped after this step; `frostline train --resume {}` goes on", self.files.last().display()));
+        }
+        Ok(())
     }
 
     fn weighted_picks(&self, at: &Progression) -> Vec<usize> {
@@ -333,11 +349,17 @@ impl Run<'_> {
         self.files.save_last(session, at.epoch, record)
     }
 
-    /// Validates the best weights, draws the plots, strips the checkpoints, prints the receipt.
+    /// Validates the best weights, draws the plots, prints the receipt, and strips `last` at the very end: until then
+    /// the run can be resumed.
     fn finish(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
-        let receipt = read_sync(session.receipt())?;
+        let receipts = read_sync(session.receipts())?;
         let epochs = at.epoch;
-        self.files.save_weights(&mut session.ema.model, epochs.saturating_sub(1), at.best_fitness, &self.files.last())?;
+        let mut best_epoch = at.best_epoch;
+        if self.settings.nosave {
+            // Nothing was kept on the way: what there is now is the best there is.
+            best_epoch = epochs.saturating_sub(1);
+            self.files.save_weights(&mut session.ema.model, best_epoch, at.best_fitness.unwrap_or(0.0), &self.files.best())?;
+        }
         let (mut best, _) = super::start::trained(&self.files.best(), &self.device)?;
         let mut draw = |number: usize, batch: &frostline::data::Batch, found: &[Vec<frostline::eval::Detection>]| {
             if self.settings.noplots || number >= DRAWN_BATCHES {
@@ -348,23 +370,26 @@ impl Run<'_> {
             plots::plot_batch_detections(&to, batch, found, &self.names)
         };
         let validation = validate(&mut best, &self.val, None, ValidateOptions::default(), &self.device, &mut draw)?;
-        say(&format!("best weights, epoch {}:", at.best_epoch + 1));
+        say(&format!("best weights, epoch {}:", best_epoch + 1));
         print_table(&validation.metrics, &self.names, false);
         if !self.settings.noplots {
             plots::plot_results(&self.folder.file("results.csv"), &self.folder.file("results.png"))?;
             plots::plot_curves(self.folder.path(), &validation.metrics, &self.names)?;
             plots::plot_confusion_matrix(&self.folder.file("confusion_matrix.png"), &validation.confusion, &self.names)?;
         }
-        self.say_receipt(&receipt)?;
+        self.say_receipts(&receipts)?;
+        let fitness = at.best_fitness.unwrap_or(0.0);
+        self.files.save_weights(&mut session.ema.model, epochs.saturating_sub(1), fitness, &self.files.last())?;
         let hours = self.started.elapsed().as_secs_f64() / 3600.0;
         say(&format!("{epochs} epochs in {hours:.3} h; weights in {}", self.files.best().display()));
         Ok(())
     }
 
-    fn say_receipt(&self, receipt: &Receipt) -> anyhow::Result<()> {
-        std::fs::write(self.folder.file("receipt.json"), serde_json::to_string_pretty(receipt)?)?;
-        if !receipt.is_empty() {
-            say(&format!("freeze receipt: {receipt}"));
+    fn say_receipts(&self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        std::fs::write(self.folder.file("receipt.json"), serde_json::to_string_pretty(receipts)?)?;
+        for receipt in receipts.iter().filter(|receipt| !receipt.is_empty()) {
+            let from = if receipts.len() > 1 { format!(" from epoch {}", receipt.from_epoch) } else { String::new() };
+            say(&format!("freeze receipt{from}: {receipt}"));
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use burn::tensor::{Device, read_sync};
 use frostline::data::Source;
 use frostline::data::anchors::autoanchor;
@@ -118,14 +117,16 @@ pub fn start(settings: &TrainSettings, nc: usize, source: &dyn Source, device: &
 pub fn trained(path: &Path, device: &Device) -> anyhow::Result<(Yolov5, Vec<String>)> {
     let checkpoint = Checkpoint::read(path)?;
     let nc = checkpoint.architecture.as_ref().map(|architecture| architecture.nc);
-    let nc = nc.or(checkpoint.names.as_ref().map(Vec::len)).context("the checkpoint does not say how many classes it has")?;
+    // Without both it lacks an architecture, which the next line names.
+    let nc = nc.or(checkpoint.names.as_ref().map(Vec::len)).unwrap_or(0);
     let architecture = architecture_of(&checkpoint, path, nc)?;
     let mut model = Yolov5::new(architecture, 0, device);
     let into: Vec<(String, Vec<usize>)> =
         model.architecture().state().into_iter().map(|item| (item.name, item.shape)).collect();
     let transfer = transfer(&checkpoint.tensors, &into, &[]);
     if !transfer.incomplete_modules().is_empty() {
-        anyhow::bail!("{}: {transfer}, which is not the whole network\n{}", path.display(), transfer.explanation().join("\n"));
+        let found = format!("not the whole network: {transfer} ({})", transfer.explanation().join("; "));
+        return Err(Error::input(path.display(), found, "every tensor of its architecture", "Take the weights of another run").into());
     }
     model.load(&transfer.taken, device);
     let names = checkpoint.names.unwrap_or_else(|| (0..nc).map(|class| format!("class{class}")).collect());
