@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use burn::tensor::read_sync;
+use frostline::Error;
 use frostline::data::{Placement, picture};
 use frostline::eval::{Detection, NmsOptions, detect};
 
@@ -115,10 +116,13 @@ fn pictures(source: &str) -> anyhow::Result<Vec<PathBuf>> {
     } else if path.is_file() {
         found.push(path.to_path_buf());
     } else {
-        anyhow::bail!("--source: found nothing at {source:?}, expected a picture, a folder, a pattern like \"photos/*.jpg\" or a .txt list");
+        return Err(Error::input("--source", format!("nothing at {source:?}"), "a picture, a folder, a pattern like \"photos/*.jpg\" or a .txt list", "").into());
     }
     found.sort();
-    anyhow::ensure!(!found.is_empty(), "--source {source}: found no picture, expected files ending in bmp, jpg, jpeg, png, tif, tiff or webp");
+    if found.is_empty() {
+        let expected = "files ending in bmp, jpg, jpeg, png, tif, tiff or webp";
+        return Err(Error::input(format!("--source {source}"), "no picture", expected, "").into());
+    }
     Ok(found)
 }
 

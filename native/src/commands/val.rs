@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use frostline::Error;
 use frostline::data::cache::CacheMode;
 use frostline::data::dataset::{DataConfig, Split};
 use frostline::data::{Batch, Placement};
@@ -40,14 +41,15 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         Task::Test => Split::Test,
     };
     let dataset = Arc::new(open(&config, split, settings.imgsz, settings.single_cls, CacheMode::Off, None)?);
-    anyhow::ensure!(
-        settings.single_cls || dataset.names.len() == names.len(),
-        "{}: found {} classes, expected the {} of {}. Validate on the data the weights were trained on, or fine-tune them first",
-        settings.data.display(),
-        dataset.names.len(),
-        names.len(),
-        settings.weights.display()
-    );
+    if !settings.single_cls && dataset.names.len() != names.len() {
+        return Err(Error::input(
+            settings.data.display(),
+            format!("{} classes", dataset.names.len()),
+            format!("the {} of {}", names.len(), settings.weights.display()),
+            "Validate on the data the weights were trained on, or fine-tune them first",
+        )
+        .into());
+    }
     let names = dataset.names.clone();
     let data = ValData::new(dataset, settings.imgsz, settings.batch_size, settings.workers);
     let folder = RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?;
