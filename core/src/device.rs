@@ -388,7 +388,10 @@ mod tests {
             (DeviceChoice::Gpu(Some(7)), gaming_machine()),
         ] {
             let message = choose_from(choice, listed).unwrap_err().to_string();
-            assert!(message.contains("one of:") && message.contains("--device cpu"), "{message}");
+            assert!(
+                message.contains("one of:") && message.contains("--device cpu"),
+                "{message}"
+            );
         }
     }
 

@@ -98,6 +98,14 @@ impl DataConfig {
     /// When the file cannot be read, is not yaml, has no `names`, has holes in them, or its `nc`
     /// disagrees with them. Sets that are not there are an error of [`Self::images`] only.
     pub fn read(file: &Path) -> Result<Self> {
+        if !file.exists() {
+            return Err(Error::input(
+                file.display(),
+                "no such file",
+                "a data yaml with train, val and names",
+                "Mend the path, or draw a set to try with: frostline data synth",
+            ));
+        }
         Self::parse(&read_text(file)?, file)
     }
 

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::model::architecture::ParameterKind;
+use crate::model::state::{Gather, Held};
 use crate::model::{BatchNorm, Visitor, Yolov5};
 
 const DECAY: f64 = 0.9999;
@@ -42,6 +43,26 @@ impl Ema {
             moving: moving.0.into_iter(),
         };
         self.model.visit(&mut blend);
+    }
+
+    /// Makes what does not move in `model` the same here, when a stage of the plan begins.
+    pub fn settle(&mut self, model: &mut Yolov5) {
+        let mut moving = Moving::default();
+        model.visit(&mut moving);
+        let still = moving
+            .0
+            .into_iter()
+            .map(|now| matches!(now, Now::Still))
+            .collect::<Vec<_>>();
+        let mut held = Gather::new(&|_| true);
+        model.visit(&mut held);
+        self.model.visit(&mut Settle {
+            held: still
+                .into_iter()
+                .zip(held.state)
+                .collect::<Vec<_>>()
+                .into_iter(),
+        });
     }
 }
 
@@ -87,6 +108,35 @@ impl Visitor for Moving {
             // weight, bias, then both statistics and the counter
             self.0.truncate(start + 2);
             self.0.extend([Now::Still, Now::Still, Now::Still]);
+        }
+    }
+}
+
+/// Takes over what stands still.
+struct Settle {
+    held: std::vec::IntoIter<(bool, (String, Held))>,
+}
+
+impl Settle {
+    fn settle<const D: usize>(&mut self, average: &mut Tensor<D>) {
+        if let Some((true, (_, Held::Float { flat, .. }))) = self.held.next() {
+            *average = flat.reshape(average.dims());
+        }
+    }
+}
+
+impl Visitor for Settle {
+    fn parameter<const D: usize>(&mut self, _: &str, _: ParameterKind, tensor: &mut Tensor<D>) {
+        self.settle(tensor);
+    }
+
+    fn statistic(&mut self, _: &str, tensor: &mut Tensor<1>) {
+        self.settle(tensor);
+    }
+
+    fn count(&mut self, _: &str, value: &mut i64) {
+        if let Some((true, (_, Held::Count(now)))) = self.held.next() {
+            *value = now;
         }
     }
 }

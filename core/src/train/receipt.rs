@@ -23,12 +23,14 @@ pub struct FrozenHash {
     pub statistics_sha256: String,
 }
 
-/// What was frozen when the freeze began against what it is now.
+/// What a stage of the plan froze when it began against what it is now, or was when the stage ended.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Receipt {
+    /// First epoch of the stage.
+    pub from_epoch: usize,
     /// When the freeze began.
     pub before: FrozenHash,
-    /// Now.
+    /// Now, or when the stage ended.
     pub after: FrozenHash,
 }
 

@@ -87,6 +87,8 @@ pub struct Session {
     loss: DetectionLoss,
     device: Device,
     frozen_hash: Option<FrozenHash>,
+    /// Of the stages that have ended.
+    pub(super) receipts: Vec<Receipt>,
 }
 
 impl Session {
@@ -117,6 +119,7 @@ impl Session {
             loss,
             device: device.clone().without_autodiff(),
             frozen_hash: None,
+            receipts: Vec::new(),
         };
         session.apply_stage(0);
         session
@@ -147,7 +150,9 @@ impl Session {
         &self.device
     }
 
-    /// Starts `epoch`: applies its freeze stage and notes the hash of what is frozen.
+    /// Starts `epoch`: applies its freeze stage and notes the hash of what is frozen. A stage that ends
+    /// here gets its receipt. What is frozen from now on stops moving in the average too: there it
+    /// becomes what it is in the network, for what learns behind it learns from that.
     ///
     /// # Errors
     /// When the device fails.
@@ -159,8 +164,13 @@ impl Session {
             .rposition(|stage| stage.from_epoch <= epoch)
             .unwrap_or(0);
         if stage != self.stage {
+            if self.frozen_hash.is_some() {
+                let receipt = self.receipt().await?;
+                self.receipts.push(receipt);
+                self.frozen_hash = None;
+            }
             self.apply_stage(stage);
-            self.frozen_hash = None;
+            self.ema.settle(&mut self.model);
         }
         if self.frozen_hash.is_none() {
             self.frozen_hash = Some(self.hash().await?);
@@ -179,7 +189,21 @@ impl Session {
     pub async fn receipt(&mut self) -> Result<Receipt> {
         let after = self.hash().await?;
         let before = self.frozen_hash.clone().unwrap_or_else(|| after.clone());
-        Ok(Receipt { before, after })
+        Ok(Receipt {
+            from_epoch: self.plan.stages[self.stage].from_epoch,
+            before,
+            after,
+        })
+    }
+
+    /// The receipts of all stages so far, the one under way included.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn receipts(&mut self) -> Result<Vec<Receipt>> {
+        let mut receipts = self.receipts.clone();
+        receipts.push(self.receipt().await?);
+        Ok(receipts)
     }
 
     /// Sets the hash that the freeze began with, when a run resumes.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use burn::tensor::{Tensor, TensorData};
 
 use super::optimizer::Moments;
-use super::receipt::FrozenHash;
+use super::receipt::{FrozenHash, Receipt};
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::model::state::{Gather, Held, read_all};
@@ -29,6 +29,8 @@ pub struct SessionRecord {
     stepped_at: i64,
     ema_updates: u64,
     frozen_hash: Option<FrozenHash>,
+    /// Of the stages that have ended.
+    receipts: Vec<Receipt>,
     /// Optimizer steps by parameter.
     steps: BTreeMap<String, u32>,
 }
@@ -72,6 +74,7 @@ impl Session {
             stepped_at: self.stepped_at,
             ema_updates: self.ema.updates,
             frozen_hash: self.frozen_hash().cloned(),
+            receipts: self.receipts.clone(),
             steps,
         };
         Ok((state, record))
@@ -150,6 +153,7 @@ impl Session {
             ));
         }
         self.apply_stage(record.stage);
+        self.receipts = record.receipts.clone();
         if let Some(hash) = &record.frozen_hash {
             self.set_frozen_hash(hash.clone());
         }

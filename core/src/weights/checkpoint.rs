@@ -48,7 +48,18 @@ impl Checkpoint {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let place = path.display().to_string();
-        let size = fs::metadata(path).map_err(Error::io(path))?.len();
+        let size = match fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::input(
+                    place,
+                    "no such file",
+                    "a .pt or .safetensors checkpoint",
+                    "Mend the path; the official yolov5n.pt to yolov5x.pt are assets of release v6.0 of the YOLOv5 project",
+                ));
+            }
+            Err(error) => return Err(Error::io(path)(error)),
+        };
         if size > MAX_TOTAL_BYTES {
             return Err(Error::input(
                 place,

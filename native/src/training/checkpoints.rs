@@ -8,7 +8,7 @@ use burn::tensor::read_sync;
 use frostline::Error;
 use frostline::model::Yolov5;
 use frostline::train::snapshot::SessionRecord;
-use frostline::train::{OptimizerKind, Receipt, Session};
+use frostline::train::{OptimizerKind, Session};
 use frostline::weights::atomic::write_atomically;
 use frostline::weights::{Checkpoint, Precision};
 
@@ -24,14 +24,12 @@ pub struct RunRecord {
     pub next_batch: usize,
     /// Sums of the losses over the batches of that epoch so far.
     pub loss_sums: [f64; 3],
-    /// Best fitness so far.
-    pub best_fitness: f64,
+    /// Best fitness so far; none before the first validation.
+    pub best_fitness: Option<f64>,
     /// Its epoch.
     pub best_epoch: usize,
     /// AP50-95 per class at the last validation, for image weights.
     pub class_map: Vec<f64>,
-    /// Receipts of the freeze stages that have ended.
-    pub receipts: Vec<Receipt>,
     /// The learning rate in force, which may have been chosen by the program.
     pub lr0: f64,
     /// The update rule in force, likewise.
@@ -83,7 +81,7 @@ impl Checkpoints {
             architecture: Some(session.model.architecture().clone()),
             metadata,
             epoch: Some(next_epoch as i64 - 1),
-            best_fitness: Some(record.best_fitness),
+            best_fitness: record.best_fitness,
         };
         write_atomically(self.last(), &checkpoint.to_safetensors(Precision::Full)?)?;
         Ok(())

@@ -44,10 +44,9 @@ struct Progression {
     epoch: usize,
     batch: usize,
     loss_sums: [f64; 3],
-    best_fitness: f64,
+    best_fitness: Option<f64>,
     best_epoch: usize,
     class_map: Vec<f64>,
-    receipts: Vec<Receipt>,
 }
 
 struct Run<'a> {
@@ -89,10 +88,6 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     };
 
     let config = DataConfig::read(&settings.data)?;
-    let folder = match &resumed {
-        Some((folder, ..)) => folder.clone(),
-        None => RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?,
-    };
     let cache = settings.cache_mode();
     let cache_folder = Some(settings.project.join("cache"));
     let train_set = Arc::new(open(
@@ -123,6 +118,11 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
                 plan,
             }
         }
+    };
+    // Only now, so that a run which cannot start leaves no folder.
+    let folder = match &resumed {
+        Some((folder, ..)) => folder.clone(),
+        None => RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?,
     };
     let train = TrainData::new(
         Arc::clone(&train_set),
@@ -176,10 +176,9 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         epoch: 0,
         batch: 0,
         loss_sums: [0.0; 3],
-        best_fitness: f64::NEG_INFINITY,
+        best_fitness: None,
         best_epoch: 0,
         class_map: vec![0.0; names.len()],
-        receipts: Vec::new(),
     };
     let results = match &resumed {
         Some((_, path, (checkpoint, record))) => {
@@ -191,7 +190,6 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
                 best_fitness: record.best_fitness,
                 best_epoch: record.best_epoch,
                 class_map: record.class_map.clone(),
-                receipts: record.receipts.clone(),
             };
             say(&format!(
                 "resuming {} at epoch {}, batch {}",
@@ -300,11 +298,8 @@ impl Run<'_> {
         if at.epoch == 0 && at.batch == 0 && !self.settings.nosave {
             self.save(session, at)?;
         }
-        while at.epoch < self.settings.epochs {
+        while at.epoch < self.settings.epochs && !self.waited_enough(at) {
             let epoch = at.epoch;
-            if at.batch == 0 && session.plan().changes_at(epoch) {
-                at.receipts.push(read_sync(session.receipt())?);
-            }
             read_sync(session.begin_epoch(epoch))?;
             self.epoch(session, at)?;
             let last = epoch + 1 == self.settings.epochs;
@@ -352,8 +347,10 @@ impl Run<'_> {
             at.epoch += 1;
             at.batch = 0;
             at.loss_sums = [0.0; 3];
-            if let Some(fitness) = fitness.filter(|&fitness| fitness > at.best_fitness) {
-                at.best_fitness = fitness;
+            if let Some(fitness) =
+                fitness.filter(|&fitness| at.best_fitness.is_none_or(|best| fitness > best))
+            {
+                at.best_fitness = Some(fitness);
                 at.best_epoch = epoch;
                 if !self.settings.nosave {
                     self.files.save_weights(
@@ -375,16 +372,24 @@ impl Run<'_> {
                 self.files
                     .save_epoch(&mut session.ema.model, epoch, fitness.unwrap_or(0.0))?;
             }
-            let waited = epoch.saturating_sub(at.best_epoch);
-            if fitness.is_some() && self.settings.patience > 0 && waited >= self.settings.patience {
-                say(&format!(
-                    "stopping early: no better fitness in {waited} epochs, the best was epoch {}",
-                    at.best_epoch + 1
-                ));
-                break;
-            }
         }
         self.finish(session, at)
+    }
+
+    /// Whether the fitness has not grown for as long as a person wants to wait. Asked before an epoch, so that a run
+    /// which is interrupted here does not go on for one more.
+    fn waited_enough(&self, at: &Progression) -> bool {
+        let waited = at.epoch.saturating_sub(at.best_epoch + 1);
+        let enough = self.settings.patience > 0
+            && at.best_fitness.is_some()
+            && waited >= self.settings.patience;
+        if enough {
+            say(&format!(
+                "stopping early: no better fitness in {waited} epochs, the best was epoch {}",
+                at.best_epoch + 1
+            ));
+        }
+        enough
     }
 
     /// One epoch, from `at.batch` on.
@@ -464,7 +469,6 @@ impl Run<'_> {
             best_fitness: at.best_fitness,
             best_epoch: at.best_epoch,
             class_map: at.class_map.clone(),
-            receipts: at.receipts.clone(),
             lr0: self.hyp.lr0,
             optimizer,
             nominal: self.nominal,
@@ -472,22 +476,23 @@ impl Run<'_> {
         self.files.save_last(session, at.epoch, record)
     }
 
-    /// Validates the best weights, draws the plots, strips the checkpoints, prints the receipt.
+    /// Validates the best weights, draws the plots, prints the receipt, and strips `last` at the very end: until then
+    /// the run can be resumed.
     fn finish(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
-        let mut receipts = at.receipts.clone();
-        receipts.push(read_sync(session.receipt())?);
+        let receipts = read_sync(session.receipts())?;
         let epochs = at.epoch;
-        self.files.save_weights(
-            &mut session.ema.model,
-            epochs.saturating_sub(1),
-            at.best_fitness,
-            &self.files.last(),
-        )?;
-        // With --nosave the last weights are all there is.
-        let weights = Some(self.files.best())
-            .filter(|best| best.exists())
-            .unwrap_or_else(|| self.files.last());
-        let (mut best, _) = super::start::trained(&weights, &self.device)?;
+        let mut best_epoch = at.best_epoch;
+        if self.settings.nosave {
+            // Nothing was kept on the way: what there is now is the best there is.
+            best_epoch = epochs.saturating_sub(1);
+            self.files.save_weights(
+                &mut session.ema.model,
+                best_epoch,
+                at.best_fitness.unwrap_or(0.0),
+                &self.files.best(),
+            )?;
+        }
+        let (mut best, _) = super::start::trained(&self.files.best(), &self.device)?;
         let mut draw = |number: usize,
                         batch: &frostline::data::Batch,
                         found: &[Vec<frostline::eval::Detection>]| {
@@ -510,10 +515,7 @@ impl Run<'_> {
             &self.device,
             &mut draw,
         )?;
-        match weights == self.files.best() {
-            true => say(&format!("best weights, epoch {}:", at.best_epoch + 1)),
-            false => say("last weights:"),
-        }
+        say(&format!("best weights, epoch {}:", best_epoch + 1));
         print_table(&validation.metrics, &self.names, false);
         if !self.settings.noplots {
             plots::plot_results(
@@ -527,10 +529,17 @@ impl Run<'_> {
                 &self.names,
             )?;
         }
+        let fitness = at.best_fitness.unwrap_or(0.0);
+        self.files.save_weights(
+            &mut session.ema.model,
+            epochs.saturating_sub(1),
+            fitness,
+            &self.files.last(),
+        )?;
         let hours = self.started.elapsed().as_secs_f64() / 3600.0;
         say(&format!(
             "{epochs} epochs in {hours:.3} h; weights in {}",
-            weights.display()
+            self.files.best().display()
         ));
         self.check_receipts(&receipts)
     }
@@ -543,9 +552,14 @@ impl Run<'_> {
         let to = self.folder.file("receipt.json");
         std::fs::write(&to, serde_json::to_string_pretty(receipts)?)
             .with_context(|| to.display().to_string())?;
+        let drifts = self.settings.freeze_bn == FreezeNorms::Drift;
         for receipt in receipts.iter().filter(|receipt| !receipt.is_empty()) {
-            say(&format!("freeze receipt: {receipt}"));
-            let drifts = self.settings.freeze_bn == FreezeNorms::Drift;
+            let from = if receipts.len() > 1 {
+                format!(" from epoch {}", receipt.from_epoch + 1)
+            } else {
+                String::new()
+            };
+            say(&format!("freeze receipt{from}: {receipt}"));
             anyhow::ensure!(
                 receipt.parameters_held() && (drifts || receipt.statistics_held()),
                 "something frozen moved, which is a defect of this program: please report it with {}",

@@ -1,0 +1,10 @@
+//! The program as a person runs it: the real binary, on sets so small that a run takes seconds.
+#![allow(clippy::unwrap_used)]
+
+mod data;
+mod errors;
+mod inspect;
+mod interrupted;
+mod program;
+mod repeated;
+mod trained;
