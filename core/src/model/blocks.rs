@@ -1,7 +1,7 @@
 //! The building blocks between image and Detect, named as in the checkpoint.
 
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::architecture::ParameterKind;
 use super::norm::BatchNorm;
 use super::state::{Mode, Visitor};
+use crate::ops::conv2d;
 
 /// Uniform in `±1/√fan_in`, the field's default for convolutions. Drawn on the host, so that a seed
 /// gives the same network on every device.
@@ -62,8 +63,7 @@ impl Conv {
 
     /// `[B, C_in, H, W]` to `[B, C_out, H/stride, W/stride]`.
     pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
-        let x = conv2d(x, self.weight.clone(), None, options);
+        let x = conv2d(x, self.weight.clone(), None, self.stride, self.padding);
         self.bn.forward_silu(x, mode)
     }
 

@@ -1,13 +1,12 @@
 //! Detect: one 1×1 convolution with bias per scale, and the decoding of its outputs (FACTS 1).
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid, s};
 use rand_chacha::ChaCha8Rng;
 
 use super::architecture::ParameterKind;
 use super::blocks::uniform;
 use super::state::Visitor;
+use crate::ops::conv2d;
 
 /// The detection head.
 #[derive(Debug, Clone)]
@@ -56,14 +55,7 @@ impl Detect {
         features
             .into_iter()
             .zip(&self.m)
-            .map(|(x, (weight, bias))| {
-                conv2d(
-                    x,
-                    weight.clone(),
-                    Some(bias.clone()),
-                    ConvOptions::new([1, 1], [0, 0], [1, 1], 1),
-                )
-            })
+            .map(|(x, (weight, bias))| conv2d(x, weight.clone(), Some(bias.clone()), 1, 0))
             .collect()
     }
 

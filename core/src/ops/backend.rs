@@ -8,7 +8,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, TensorData};
 
+use super::conv;
 use super::norm::{self, Moments, Norm, Planes};
+use super::padded::Geometry;
 
 /// A tensor of the flex backend.
 pub type Flat = FloatTensor<Flex>;
@@ -32,6 +34,23 @@ pub trait Fused: Backend {
         mean: FloatTensor<Self>,
         variance: FloatTensor<Self>,
         epsilon: f64,
+    ) -> FloatTensor<Self>;
+
+    /// Convolution without bias.
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self>;
+
+    /// Convolution with bias.
+    fn convolve_bias(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
     ) -> FloatTensor<Self>;
 }
 
@@ -119,6 +138,46 @@ impl Fused for Flex {
         );
         tensor(out, x.shape())
     }
+
+    fn convolve(x: Flat, weight: Flat, stride: usize, padding: usize) -> Flat {
+        convolve(&dense(x), &dense(weight), None, stride, padding)
+    }
+
+    fn convolve_bias(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
+        convolve(
+            &dense(x),
+            &dense(weight),
+            Some(&dense(bias)),
+            stride,
+            padding,
+        )
+    }
+}
+
+/// The sizes of a convolution.
+pub(super) fn geometry(
+    x: [usize; 4],
+    weight: [usize; 4],
+    stride: usize,
+    padding: usize,
+) -> Geometry {
+    let [batch, c_in, height, width] = x;
+    Geometry {
+        batch,
+        c_in,
+        c_out: weight[0],
+        height,
+        width,
+        kernel: weight[2],
+        stride,
+        padding,
+    }
+}
+
+fn convolve(x: &Flat, weight: &Flat, bias: Option<&Flat>, stride: usize, padding: usize) -> Flat {
+    let g = geometry(x.shape().dims(), weight.shape().dims(), stride, padding);
+    let y = conv::forward(values(x), values(weight), bias.map(values), g);
+    tensor(y, [g.batch, g.c_out, g.out_height(), g.out_width()])
 }
 
 /// What the backward pass of BatchNorm and SiLU needs: the norm's input and little else.
@@ -172,6 +231,81 @@ impl Backward<Flex, 3> for NormBackward {
         }
         if let Some(node) = bias_node {
             grads.register::<Flex>(node.id, tensor(biases, bias.shape()));
+        }
+    }
+}
+
+/// What the backward pass of a convolution needs: the weights for the input's gradient, the input for the weights'.
+#[derive(Debug, Clone)]
+struct ConvState {
+    x: Option<Flat>,
+    weight: Option<Flat>,
+    x_shape: Shape,
+    weight_shape: Shape,
+    stride: usize,
+    padding: usize,
+}
+
+impl ConvState {
+    fn new(
+        x: &FloatTensor<Autodiff<Flex>>,
+        weight: &FloatTensor<Autodiff<Flex>>,
+        stride: usize,
+        padding: usize,
+    ) -> Self {
+        Self {
+            x: weight.is_tracked().then(|| x.primitive().clone()),
+            weight: x.is_tracked().then(|| weight.primitive().clone()),
+            x_shape: x.shape(),
+            weight_shape: weight.shape(),
+            stride,
+            padding,
+        }
+    }
+}
+
+/// Parents are input, weights and, where there is one, the bias.
+#[derive(Debug)]
+struct ConvBackward;
+
+impl<const N: usize> Backward<Flex, N> for ConvBackward {
+    type State = ConvState;
+
+    fn backward(self, ops: Ops<ConvState, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = dense(grads.consume::<Flex>(&ops.node));
+        let ConvState {
+            x,
+            weight,
+            x_shape,
+            weight_shape,
+            stride,
+            padding,
+        } = ops.state;
+        let g = geometry(x_shape.dims(), weight_shape.dims(), stride, padding);
+        let mut nodes = ops.parents.into_iter();
+        if let (Some(node), Some(weight)) = (nodes.next().flatten(), weight) {
+            grads.register::<Flex>(
+                node.id,
+                tensor(
+                    conv::input_gradient(values(&grad), values(&dense(weight)), g),
+                    x_shape,
+                ),
+            );
+        }
+        if let (Some(node), Some(x)) = (nodes.next().flatten(), x) {
+            grads.register::<Flex>(
+                node.id,
+                tensor(
+                    conv::weight_gradient(values(&dense(x)), values(&grad), g),
+                    weight_shape,
+                ),
+            );
+        }
+        if let Some(node) = nodes.next().flatten() {
+            grads.register::<Flex>(
+                node.id,
+                tensor(conv::bias_gradient(values(&grad), g), [g.c_out]),
+            );
         }
     }
 }
@@ -261,6 +395,37 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
                 )
             }
             OpsKind::UnTracked(prep) => prep.finish(out),
+        }
+    }
+
+    fn convolve(x: Recorded<C>, weight: Recorded<C>, stride: usize, padding: usize) -> Recorded<C> {
+        let state = ConvState::new(&x, &weight, stride, padding);
+        let ((x, a), (weight, b)) = (x.into_parts(), weight.into_parts());
+        let y = Flex::convolve(x, weight, stride, padding);
+        match ConvBackward.prepare::<C>([a, b]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(state, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn convolve_bias(
+        x: Recorded<C>,
+        weight: Recorded<C>,
+        bias: Recorded<C>,
+        stride: usize,
+        padding: usize,
+    ) -> Recorded<C> {
+        let state = ConvState::new(&x, &weight, stride, padding);
+        let ((x, a), (weight, b), (bias, c)) =
+            (x.into_parts(), weight.into_parts(), bias.into_parts());
+        let y = Flex::convolve_bias(x, weight, bias, stride, padding);
+        match ConvBackward
+            .prepare::<C>([a, b, c])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish(state, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
 }

@@ -3,20 +3,25 @@
 //! | operation | on flex | elsewhere |
 //! |---|---|---|
 //! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | `batch_norm`, `silu` |
+//! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` |
 
 mod backend;
+mod conv;
 mod lanes;
 mod norm;
+mod padded;
 mod parallel;
 mod silu;
 #[cfg(test)]
 mod tests;
+mod tile;
 
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::module::{self, batch_norm, batch_norm_train};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor, activation};
 
-use backend::Fused;
+use backend::{Fused, geometry};
 
 /// Whether the kernels of this room serve a tensor: f32 on flex, recorded or not.
 fn served<const D: usize>(x: &Tensor<D>) -> bool {
@@ -74,4 +79,34 @@ pub fn bn_silu_fixed(
         variance.into_dispatch(),
         epsilon,
     ))
+}
+
+/// Convolution of `x` `[B, C_in, H, W]` with `weight` `[C_out, C_in, K, K]` and, if any, `bias` `[C_out]`;
+/// the same stride and padding both ways.
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    let (sizes, kernel) = (x.dims(), weight.dims());
+    let fits = kernel[1] == sizes[1]
+        && kernel[2] == kernel[3]
+        && geometry(sizes, kernel, stride, padding).is_served();
+    if !fits || !served(&x) || weight.dtype() != DType::F32 {
+        return module::conv2d(
+            x,
+            weight,
+            bias,
+            ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1),
+        );
+    }
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(match bias {
+        None => <Dispatch as Fused>::convolve(x, weight, stride, padding),
+        Some(bias) => {
+            <Dispatch as Fused>::convolve_bias(x, weight, bias.into_dispatch(), stride, padding)
+        }
+    })
 }

@@ -178,3 +178,110 @@ fn results_repeat_bit_by_bit() {
         assert_eq!(first, once());
     }
 }
+
+/// Input `[B, C_in, H, W]`, output channels, kernel, stride, padding.
+const CONVOLUTIONS: [([usize; 4], usize, usize, usize, usize); 17] = [
+    ([1, 1, 1, 1], 1, 1, 1, 0),
+    ([2, 3, 7, 9], 5, 1, 1, 0),
+    ([1, 16, 20, 20], 16, 1, 1, 0),
+    ([2, 3, 5, 5], 4, 3, 1, 1),
+    ([1, 4, 3, 11], 6, 3, 1, 1),
+    ([3, 8, 17, 6], 3, 3, 1, 1),
+    ([2, 4, 9, 9], 4, 3, 1, 0),
+    ([2, 3, 6, 8], 2, 3, 1, 2),
+    ([2, 4, 8, 8], 8, 3, 2, 1),
+    ([3, 5, 9, 13], 6, 3, 2, 1),
+    ([1, 2, 3, 3], 3, 3, 2, 1),
+    ([2, 3, 32, 40], 7, 6, 2, 2),
+    ([1, 3, 13, 11], 4, 6, 2, 2),
+    ([2, 2, 10, 10], 2, 2, 3, 0),
+    ([2, 2, 11, 8], 3, 5, 3, 2),
+    ([40, 8, 4, 4], 9, 3, 1, 1),
+    ([2, 64, 72, 70], 12, 3, 2, 1),
+];
+
+#[test]
+fn convolution_matches_burns_own_forward_and_backward() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for (shape, c_out, kernel, stride, padding) in CONVOLUTIONS {
+        let x = random(shape, &mut rng, &device).require_grad();
+        let weight = random([c_out, shape[1], kernel, kernel], &mut rng, &device).require_grad();
+        let bias = random([c_out], &mut rng, &device).require_grad();
+        for with_bias in [false, true] {
+            let case = format!(
+                "{shape:?} to {c_out}, kernel {kernel}, stride {stride}, padding {padding}, bias {with_bias}"
+            );
+            let bias = with_bias.then(|| bias.clone());
+            let ours = conv2d(x.clone(), weight.clone(), bias.clone(), stride, padding);
+            let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+            let theirs = module::conv2d(x.clone(), weight.clone(), bias.clone(), options);
+            assert_eq!(ours.dims(), theirs.dims(), "{case}");
+            assert_close(
+                &format!("output {case}"),
+                flat(ours.clone()),
+                flat(theirs.clone()),
+            );
+            let pull = random(ours.dims(), &mut rng, &device);
+            let (mut ours, mut theirs) = (
+                (ours * pull.clone()).sum().backward(),
+                (theirs * pull).sum().backward(),
+            );
+            assert_close(
+                &format!("x {case}"),
+                flat(x.grad_remove(&mut ours).expect("x")),
+                flat(x.grad_remove(&mut theirs).expect("x")),
+            );
+            assert_close(
+                &format!("weight {case}"),
+                flat(weight.grad_remove(&mut ours).expect("weight")),
+                flat(weight.grad_remove(&mut theirs).expect("weight")),
+            );
+            if let Some(bias) = bias {
+                assert_close(
+                    &format!("bias {case}"),
+                    flat(bias.grad_remove(&mut ours).expect("bias")),
+                    flat(bias.grad_remove(&mut theirs).expect("bias")),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_convolution_passes_gradients_only_where_they_are_wanted() {
+    let plain = Device::flex();
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let x = random([2, 4, 6, 6], &mut rng, &plain);
+    let weight = random([8, 4, 3, 3], &mut rng, &plain);
+    assert!(!conv2d(x.clone(), weight.clone(), None, 1, 1).is_autodiff());
+
+    let trained = weight.clone().autodiff().require_grad();
+    let mut gradients = conv2d(x.clone(), trained.clone(), None, 1, 1)
+        .sum()
+        .backward();
+    assert!(trained.grad_remove(&mut gradients).is_some());
+
+    let input = x.autodiff().require_grad();
+    let mut gradients = conv2d(input.clone(), weight, None, 1, 1).sum().backward();
+    assert!(input.grad_remove(&mut gradients).is_some());
+}
+
+#[test]
+fn a_transposed_view_is_read_as_what_it_shows() {
+    let device = Device::flex();
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let x = random([4, 2, 6, 8], &mut rng, &device).swap_dims(0, 1);
+    let weight = random([3, 5, 3, 3], &mut rng, &device).slice(burn::tensor::s![.., 1.., .., ..]);
+    let ours = conv2d(x.clone(), weight.clone(), None, 2, 1);
+    assert_close(
+        "output",
+        flat(ours),
+        flat(module::conv2d(
+            x,
+            weight,
+            None,
+            ConvOptions::new([2; 2], [1; 2], [1, 1], 1),
+        )),
+    );
+}

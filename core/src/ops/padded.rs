@@ -1,0 +1,272 @@
+//! Pictures laid out so that a convolution becomes sums of shifted lines.
+//!
+//! A padded plane is one long line of rows. Output position `p = row·pitch + column` then reads its tap
+//! `(kh, kw)` at `p + kh·pitch + kw`, for all positions alike; the few positions between the end of
+//! one output row and the start of the next compute something that nobody reads. With stride `s` the
+//! padded plane falls apart into `s²` lines (every `s`-th row and column), on which the stride is 1.
+//! With stride 1 the padding right of a row is at once the padding left of the next one.
+
+use super::tile::STEP;
+
+/// A square convolution over `[B, C_in, H, W]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Pictures.
+    pub batch: usize,
+    /// Channels read.
+    pub c_in: usize,
+    /// Channels written.
+    pub c_out: usize,
+    /// Rows read.
+    pub height: usize,
+    /// Columns read.
+    pub width: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Step between outputs.
+    pub stride: usize,
+    /// Zeros around the picture, fewer than the kernel's side.
+    pub padding: usize,
+}
+
+impl Geometry {
+    /// Whether there is anything to compute and the kernels can do it.
+    pub fn is_served(&self) -> bool {
+        let least = self.height.min(self.width) + 2 * self.padding;
+        let sizes = [
+            self.batch,
+            self.c_in,
+            self.c_out,
+            self.height,
+            self.width,
+            self.kernel,
+            self.stride,
+        ];
+        sizes.iter().all(|&size| size > 0) && self.padding < self.kernel && self.kernel <= least
+    }
+
+    /// Rows written.
+    pub fn out_height(&self) -> usize {
+        (self.height + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// Columns written.
+    pub fn out_width(&self) -> usize {
+        (self.width + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// Elements of an input plane.
+    pub fn in_plane(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Elements of an output plane.
+    pub fn out_plane(&self) -> usize {
+        self.out_height() * self.out_width()
+    }
+
+    /// Weights of one output channel.
+    pub fn taps(&self) -> usize {
+        self.c_in * self.kernel * self.kernel
+    }
+
+    /// Farthest tap in units of the stride.
+    pub fn reach(&self) -> usize {
+        (self.kernel - 1) / self.stride
+    }
+
+    fn shared(&self) -> usize {
+        if self.stride == 1 { self.padding } else { 0 }
+    }
+
+    /// Length of a row in a line.
+    pub fn pitch(&self) -> usize {
+        self.out_width() + self.reach() - self.shared()
+    }
+}
+
+/// Some output rows of one picture, or all rows of some: what one task computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Band {
+    /// First picture.
+    pub image: usize,
+    /// Pictures.
+    pub images: usize,
+    /// First output row.
+    pub row: usize,
+    /// Output rows of each picture.
+    pub rows: usize,
+}
+
+/// Elements of a band's lines: they should stay in a core's second cache.
+const BUDGET: usize = 48 << 10;
+/// Bands worth having, for as many cores.
+const TASKS: usize = 16;
+/// Rows below which a band mostly copies padding.
+const LEAST_ROWS: usize = 4;
+
+impl Geometry {
+    /// Divides the outputs; the division depends on the sizes alone.
+    pub fn bands(&self) -> Vec<Band> {
+        let lines = self.c_in * self.stride * self.stride * self.pitch();
+        let (height, reach) = (self.out_height(), self.reach());
+        let image = lines * (height + reach);
+        let per_image = TASKS.div_ceil(self.batch).max(image.div_ceil(BUDGET));
+        if per_image == 1 {
+            let images = (BUDGET / image).min(self.batch / TASKS).max(1);
+            let starts = (0..self.batch).step_by(images);
+            return starts
+                .map(|image| Band {
+                    image,
+                    images: images.min(self.batch - image),
+                    row: 0,
+                    rows: height,
+                })
+                .collect();
+        }
+        let rows = height.div_ceil(per_image).max(LEAST_ROWS).min(height);
+        let pairs = (0..self.batch)
+            .flat_map(|image| (0..height).step_by(rows).map(move |row| (image, row)));
+        pairs
+            .map(|(image, row)| Band {
+                image,
+                images: 1,
+                row,
+                rows: rows.min(height - row),
+            })
+            .collect()
+    }
+
+    /// Rows from one picture's start to the next one's in a band's lines.
+    pub fn image_rows(&self, band: Band) -> usize {
+        band.rows + self.reach() - self.shared()
+    }
+
+    /// Output positions of a band, gaps included, rounded up to [`STEP`].
+    pub fn positions(&self, band: Band) -> usize {
+        let rows = (band.images - 1) * self.image_rows(band) + band.rows;
+        (rows * self.pitch()).next_multiple_of(STEP)
+    }
+
+    /// Length of one line of a band.
+    pub fn line(&self, band: Band) -> usize {
+        self.positions(band) + self.reach() * (self.pitch() + 1)
+    }
+
+    /// Where a band's lines hold the tap of every weight `[C_in, K, K]` for position 0.
+    pub fn offsets(&self, band: Band) -> Vec<usize> {
+        let (s, line) = (self.stride, self.line(band));
+        let taps = (0..self.c_in).flat_map(|c| {
+            (0..self.kernel).flat_map(move |y| (0..self.kernel).map(move |x| (c, y, x)))
+        });
+        taps.map(|(c, y, x)| ((c * s + y % s) * s + x % s) * line + (y / s) * self.pitch() + x / s)
+            .collect()
+    }
+
+    /// The lines `[C_in, s, s, line]` of a band of `x`.
+    pub fn lines(&self, x: &[f32], band: Band) -> Vec<f32> {
+        let (s, line, pitch) = (self.stride, self.line(band), self.pitch());
+        let mut lines = vec![0f32; self.c_in * s * s * line];
+        for (phase, target) in lines.chunks_exact_mut(line).enumerate() {
+            let (c, a, b) = (phase / (s * s), phase / s % s, phase % s);
+            // Columns of the line that lie within the picture.
+            let first = self.padding.saturating_sub(b).div_ceil(s);
+            let last = (self.width + self.padding)
+                .saturating_sub(b)
+                .div_ceil(s)
+                .min(self.out_width() + self.reach());
+            for i in 0..band.images {
+                let plane =
+                    &x[((band.image + i) * self.c_in + c) * self.in_plane()..][..self.in_plane()];
+                for row in 0..band.rows + self.reach() {
+                    let y = (band.row + row) * s + a;
+                    if y < self.padding || y >= self.height + self.padding || first >= last {
+                        continue;
+                    }
+                    let source = &plane[(y - self.padding) * self.width..][..self.width];
+                    let target =
+                        &mut target[(i * self.image_rows(band) + row) * pitch..][first..last];
+                    let source = &source[first * s + b - self.padding..];
+                    if s == 1 {
+                        target.copy_from_slice(&source[..target.len()]);
+                    } else {
+                        for (target, source) in target.iter_mut().zip(source.iter().step_by(s)) {
+                            *target = *source;
+                        }
+                    }
+                }
+            }
+        }
+        lines
+    }
+
+    /// Output channels `channels` of `y` on a band's positions `[channels, positions]`, zero in the gaps.
+    pub fn spread(
+        &self,
+        y: &[f32],
+        band: Band,
+        channels: std::ops::Range<usize>,
+        rows: usize,
+    ) -> Vec<f32> {
+        let (positions, width) = (self.positions(band), self.out_width());
+        let mut lines = vec![0f32; rows * positions];
+        for (c, target) in channels.zip(lines.chunks_exact_mut(positions)) {
+            for i in 0..band.images {
+                let plane = &y[((band.image + i) * self.c_out + c) * self.out_plane()..]
+                    [band.row * width..];
+                for (row, source) in plane.chunks_exact(width).take(band.rows).enumerate() {
+                    target[(i * self.image_rows(band) + row) * self.pitch()..][..width]
+                        .copy_from_slice(source);
+                }
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_cover_every_output_once() {
+        for (batch, height) in [(1, 80), (16, 5), (3, 17), (40, 3), (2, 320)] {
+            let g = Geometry {
+                batch,
+                c_in: 16,
+                c_out: 8,
+                height,
+                width: height,
+                kernel: 3,
+                stride: 1,
+                padding: 1,
+            };
+            let mut seen = vec![0; batch * height];
+            for band in g.bands() {
+                for image in band.image..band.image + band.images {
+                    for row in band.row..band.row + band.rows {
+                        seen[image * height + row] += 1;
+                    }
+                }
+            }
+            assert!(seen.iter().all(|&n| n == 1), "{batch} {height}");
+        }
+    }
+
+    #[test]
+    fn bands_do_not_overflow_the_cache_budget_by_much() {
+        let g = Geometry {
+            batch: 2,
+            c_in: 16,
+            c_out: 8,
+            height: 320,
+            width: 320,
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+        };
+        for band in g.bands() {
+            assert!(g.c_in * g.line(band) < 2 * BUDGET);
+        }
+    }
+}
