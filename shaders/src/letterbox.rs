@@ -20,7 +20,11 @@ pub struct Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "letterbox: found {}, expected {}", self.found, self.expected)
+        write!(
+            f,
+            "letterbox: found {}, expected {}",
+            self.found, self.expected
+        )
     }
 }
 
@@ -66,19 +70,41 @@ impl Letterbox {
     ///
     /// # Errors
     /// When a size is zero or above 16384 pixels, or the resized picture does not lie within `out`.
-    pub fn new(source: [u32; 2], resized: [u32; 2], before: [u32; 2], out: [u32; 2]) -> Result<Self, Misfit> {
+    pub fn new(
+        source: [u32; 2],
+        resized: [u32; 2],
+        before: [u32; 2],
+        out: [u32; 2],
+    ) -> Result<Self, Misfit> {
         for size in [source, resized, out] {
             if size.iter().any(|side| !(1..=LONGEST).contains(side)) {
-                return Err(Misfit { found: format!("{} x {} pixels", size[0], size[1]), expected: "sides from 1 to 16384 pixels" });
+                return Err(Misfit {
+                    found: format!("{} x {} pixels", size[0], size[1]),
+                    expected: "sides from 1 to 16384 pixels",
+                });
             }
         }
-        if (0..2).any(|axis| before[axis].checked_add(resized[axis]).is_none_or(|end| end > out[axis])) {
+        if (0..2).any(|axis| {
+            before[axis]
+                .checked_add(resized[axis])
+                .is_none_or(|end| end > out[axis])
+        }) {
             return Err(Misfit {
-                found: format!("a picture of {} x {} at ({}, {}) in {} x {} pixels", resized[0], resized[1], before[0], before[1], out[0], out[1]),
+                found: format!(
+                    "a picture of {} x {} at ({}, {}) in {} x {} pixels",
+                    resized[0], resized[1], before[0], before[1], out[0], out[1]
+                ),
                 expected: "the resized picture within the output",
             });
         }
-        Ok(Self { source, resized, before, out, fill: Self::FILL, picture: 0 })
+        Ok(Self {
+            source,
+            resized,
+            before,
+            out,
+            fill: Self::FILL,
+            picture: 0,
+        })
     }
 
     /// The same, for another picture of the batch.
@@ -95,8 +121,16 @@ impl Letterbox {
     pub fn uniforms(&self) -> [u8; 40] {
         let [source, resized, before, out] = [self.source, self.resized, self.before, self.out];
         let words = [
-            source[0], source[1], resized[0], resized[1], before[0], before[1], out[0], out[1],
-            u32::from(self.fill), self.picture,
+            source[0],
+            source[1],
+            resized[0],
+            resized[1],
+            before[0],
+            before[1],
+            out[0],
+            out[1],
+            u32::from(self.fill),
+            self.picture,
         ];
         let mut bytes = [0; 40];
         for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
@@ -108,7 +142,11 @@ impl Letterbox {
     /// Content of binding 2: 16 bytes for every column of the resized picture, then for every row.
     pub fn taps(&self) -> Vec<u8> {
         let axes = [0, 1].map(|axis| taps(self.source[axis], self.resized[axis]));
-        axes.iter().flatten().flatten().flat_map(|word| word.to_le_bytes()).collect()
+        axes.iter()
+            .flatten()
+            .flatten()
+            .flat_map(|word| word.to_le_bytes())
+            .collect()
     }
 
     /// How many workgroups to dispatch.
@@ -131,18 +169,31 @@ impl Letterbox {
     /// # Errors
     /// When `rgba` is not a picture of the source's size or `batch` ends before the picture does.
     pub fn run(&self, rgba: &[u8], batch: &mut [f32]) -> Result<(), Misfit> {
-        let wrong = |what, found: usize, expected| Misfit { found: format!("{found} {what}"), expected };
+        let wrong = |what, found: usize, expected| Misfit {
+            found: format!("{found} {what}"),
+            expected,
+        };
         if rgba.len() != self.picture_bytes() {
-            return Err(wrong("bytes", rgba.len(), "4 bytes for every pixel of the source"));
+            return Err(wrong(
+                "bytes",
+                rgba.len(),
+                "4 bytes for every pixel of the source",
+            ));
         }
         let values = self.picture_values();
         let first = (self.picture as usize).checked_mul(values);
         let Some(planes) = first.and_then(|first| batch.get_mut(first..)?.get_mut(..values)) else {
-            return Err(wrong("values", batch.len(), "a batch that holds the picture"));
+            return Err(wrong(
+                "values",
+                batch.len(),
+                "a batch that holds the picture",
+            ));
         };
         let [width, height] = self.out.map(|side| side as usize);
         let [columns, rows] = [0, 1].map(|axis| taps(self.source[axis], self.resized[axis]));
-        let pixel = |x: i32, y: i32| &rgba[4 * (y as usize * self.source[0] as usize + x as usize)..][..CHANNELS];
+        let pixel = |x: i32, y: i32| {
+            &rgba[4 * (y as usize * self.source[0] as usize + x as usize)..][..CHANNELS]
+        };
         let plane = width * height;
         planes.fill(f32::from(self.fill) / 255.0);
         for (y, row) in rows.iter().enumerate() {
@@ -150,7 +201,8 @@ impl Letterbox {
             for (x, column) in columns.iter().enumerate() {
                 for channel in 0..CHANNELS {
                     let across = |y: i32| {
-                        let [a, b] = [column[0], column[1]].map(|x| i32::from(pixel(x, y)[channel]));
+                        let [a, b] =
+                            [column[0], column[1]].map(|x| i32::from(pixel(x, y)[channel]));
                         a * column[2] + b * column[3]
                     };
                     let upper = ((across(row[0]) >> 4) * row[2]) >> 16;
@@ -173,9 +225,15 @@ fn taps(from: u32, to: u32) -> Vec<[i32; 4]> {
             let position = ((f64::from(index) + 0.5) * scale - 0.5) as f32;
             let whole = position.floor();
             let fraction = position - whole;
-            let weight = [1.0 - fraction, fraction].map(|weight| (weight * COEFFICIENT_ONE).round_ties_even() as i32);
+            let weight = [1.0 - fraction, fraction]
+                .map(|weight| (weight * COEFFICIENT_ONE).round_ties_even() as i32);
             let first = whole as i32;
-            [first.clamp(0, last), (first + 1).clamp(0, last), weight[0], weight[1]]
+            [
+                first.clamp(0, last),
+                (first + 1).clamp(0, last),
+                weight[0],
+                weight[1],
+            ]
         })
         .collect()
 }
@@ -210,11 +268,18 @@ mod tests {
 
     #[test]
     fn a_picture_of_the_right_size_is_copied_and_alpha_is_not_looked_at() {
-        let letterbox = Letterbox::new([2, 1], [2, 1], [0, 1], [2, 3]).unwrap().at(1);
+        let letterbox = Letterbox::new([2, 1], [2, 1], [0, 1], [2, 3])
+            .unwrap()
+            .at(1);
         let mut batch = [-1.0; 36];
-        letterbox.run(&[255, 51, 0, 7, 0, 102, 255, 200], &mut batch).unwrap();
+        letterbox
+            .run(&[255, 51, 0, 7, 0, 102, 255, 200], &mut batch)
+            .unwrap();
         let grey = 114.0 / 255.0;
-        assert!(batch[..18].iter().all(|value| *value == -1.0), "the first picture is left alone");
+        assert!(
+            batch[..18].iter().all(|value| *value == -1.0),
+            "the first picture is left alone"
+        );
         let red = [grey, grey, 1.0, 0.0, grey, grey];
         let green = [grey, grey, 0.2, 0.4, grey, grey];
         let blue = [grey, grey, 0.0, 1.0, grey, grey];
@@ -224,6 +289,14 @@ mod tests {
     /// Worked by hand: centres at 0.25 and 0.75 of a pixel, the ends clamped.
     #[test]
     fn growing_blends_neighbours_by_their_distance() {
-        assert_eq!(taps(2, 4), [[0, 0, 512, 1536], [0, 1, 1536, 512], [0, 1, 512, 1536], [1, 1, 1536, 512]]);
+        assert_eq!(
+            taps(2, 4),
+            [
+                [0, 0, 512, 1536],
+                [0, 1, 1536, 512],
+                [0, 1, 512, 1536],
+                [1, 1, 1536, 512]
+            ]
+        );
     }
 }

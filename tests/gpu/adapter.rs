@@ -18,13 +18,21 @@ pub struct Adapter {
 /// Without an adapter the test says that it is skipped.
 pub fn open() -> Option<Adapter> {
     let busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = device::list().into_iter().find(|info| info.kind != DeviceKind::Cpu);
+    let found = device::list()
+        .into_iter()
+        .find(|info| info.kind != DeviceKind::Cpu);
     // Past the capture of passing tests: what was checked where must be seen.
     let mut log = std::io::stderr();
     let Some(info) = found else {
-        let _ = writeln!(log, "skipped: no GPU adapter, real or software (Debian's mesa-vulkan-drivers brings one)");
+        let _ = writeln!(
+            log,
+            "skipped: no GPU adapter, real or software (Debian's mesa-vulkan-drivers brings one)"
+        );
         return None;
     };
     let _ = writeln!(log, "on {} ({}, {})", info.id, info.name, info.kind);
-    Some(Adapter { device: info.device, _busy: busy })
+    Some(Adapter {
+        device: info.device,
+        _busy: busy,
+    })
 }

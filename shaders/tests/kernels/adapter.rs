@@ -27,28 +27,59 @@ pub fn open() -> Option<(Device, Queue)> {
     let adapters = wait(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     let Some(adapter) = adapters.into_iter().next() else {
         // Past the capture of passing tests: a skipped check must be seen.
-        let _ = writeln!(std::io::stderr(), "skipped: no GPU adapter, real or software (Debian's mesa-vulkan-drivers brings one)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no GPU adapter, real or software (Debian's mesa-vulkan-drivers brings one)"
+        );
         return None;
     };
     let limits = adapter.limits();
-    let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+    let descriptor = wgpu::DeviceDescriptor {
+        required_limits: limits,
+        ..Default::default()
+    };
     Some(wait(adapter.request_device(&descriptor)).expect("a device of the adapter"))
 }
 
 /// Runs `kernel` once. `inputs` are bindings 0 (uniform) and up (storage); the last binding holds
 /// `output`, which comes back as the kernel left it.
-pub fn dispatch(gpu: &(Device, Queue), kernel: &Kernel, inputs: &[&[u8]], output: &[f32], workgroups: [u32; 3]) -> Vec<f32> {
+pub fn dispatch(
+    gpu: &(Device, Queue),
+    kernel: &Kernel,
+    inputs: &[&[u8]],
+    output: &[f32],
+    workgroups: [u32; 3],
+) -> Vec<f32> {
     let (device, queue) = gpu;
-    let buffer = |contents: &[u8], usage| device.create_buffer_init(&BufferInitDescriptor { label: None, contents, usage });
-    let bytes: Vec<u8> = output.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let buffer = |contents: &[u8], usage| {
+        device.create_buffer_init(&BufferInitDescriptor {
+            label: None,
+            contents,
+            usage,
+        })
+    };
+    let bytes: Vec<u8> = output
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
     let mut buffers: Vec<wgpu::Buffer> = Vec::new();
     for (binding, contents) in inputs.iter().enumerate() {
-        buffers.push(buffer(contents, if binding == 0 { BufferUsages::UNIFORM } else { BufferUsages::STORAGE }));
+        buffers.push(buffer(
+            contents,
+            if binding == 0 {
+                BufferUsages::UNIFORM
+            } else {
+                BufferUsages::STORAGE
+            },
+        ));
     }
     let result = buffer(&bytes, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
     buffers.push(result.clone());
 
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(kernel.wgsl.into()) });
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(kernel.name),
+        source: wgpu::ShaderSource::Wgsl(kernel.wgsl.into()),
+    });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(kernel.name),
         layout: None,
@@ -57,8 +88,18 @@ pub fn dispatch(gpu: &(Device, Queue), kernel: &Kernel, inputs: &[&[u8]], output
         compilation_options: Default::default(),
         cache: None,
     });
-    let entries: Vec<_> = (0..).zip(&buffers).map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }).collect();
-    let group = device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout: &pipeline.get_bind_group_layout(0), entries: &entries });
+    let entries: Vec<_> = (0..)
+        .zip(&buffers)
+        .map(|(binding, buffer)| wgpu::BindGroupEntry {
+            binding,
+            resource: buffer.as_entire_binding(),
+        })
+        .collect();
+    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
     let read = device.create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: bytes.len() as u64,
@@ -74,8 +115,16 @@ pub fn dispatch(gpu: &(Device, Queue), kernel: &Kernel, inputs: &[&[u8]], output
     }
     encoder.copy_buffer_to_buffer(&result, 0, &read, 0, bytes.len() as u64);
     queue.submit([encoder.finish()]);
-    read.map_async(wgpu::MapMode::Read, .., |mapped| mapped.expect("a mapped buffer"));
-    device.poll(wgpu::PollType::wait_indefinitely()).expect("a finished dispatch");
+    read.map_async(wgpu::MapMode::Read, .., |mapped| {
+        mapped.expect("a mapped buffer")
+    });
+    device
+        .poll(wgpu::PollType::wait_indefinitely())
+        .expect("a finished dispatch");
     let view = read.get_mapped_range(..).expect("a mapped buffer");
-    view.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    view.as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect()
 }

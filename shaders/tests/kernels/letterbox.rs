@@ -31,16 +31,27 @@ fn the_kernel_equals_its_twin() {
         ([3000, 1], [96, 1], [0, 31], [96, 64]),
         ([37, 51], [29, 40], [3, 5], [33, 47]),
     ] {
-        let letterbox = Letterbox::new(source, resized, before, out).expect("sizes that fit").at(1);
+        let letterbox = Letterbox::new(source, resized, before, out)
+            .expect("sizes that fit")
+            .at(1);
         let rgba = noise(letterbox.picture_bytes());
         let untouched = vec![-1.0; 2 * letterbox.picture_values()];
         let mut wanted = untouched.clone();
         letterbox.run(&rgba, &mut wanted).expect("buffers that fit");
         let inputs: [&[u8]; 3] = [&letterbox.uniforms(), &rgba, &letterbox.taps()];
-        let found = dispatch(&gpu, &Letterbox::KERNEL, &inputs, &untouched, letterbox.workgroups());
+        let found = dispatch(
+            &gpu,
+            &Letterbox::KERNEL,
+            &inputs,
+            &untouched,
+            letterbox.workgroups(),
+        );
         assert_eq!(found.len(), wanted.len());
         for (at, (a, b)) in found.iter().zip(&wanted).enumerate() {
-            assert!((a - b).abs() <= NORMALISED, "{source:?} to {resized:?} in {out:?}, value {at}: {a} {b}");
+            assert!(
+                (a - b).abs() <= NORMALISED,
+                "{source:?} to {resized:?} in {out:?}, value {at}: {a} {b}"
+            );
         }
         assert_ne!(wanted, untouched);
     }
