@@ -17,9 +17,9 @@ use crate::network::{golden_batch, golden_model};
 const SIDE: usize = 64;
 const PICTURES: usize = 2;
 
-/// Losses: single precision through 60 convolutions.
-const LOSS: f64 = 1e-5;
-/// Gradients, as the norm of the difference: BatchNorm over as few as 8 values amplifies rounding.
+/// Losses: single precision through 60 convolutions, BatchNorm over as few as 8 values (4e-6 on llvmpipe).
+const LOSS: f64 = 5e-5;
+/// Gradients, as the norm of the difference, which the same BatchNorm amplifies (4e-4 on llvmpipe).
 const GRADIENT: f64 = 1e-3;
 /// Share of the total below which a tensor is held to the total's precision: sums that cancel.
 const FLOOR: f64 = 1e-2;
@@ -157,7 +157,7 @@ fn gradients_agree_with_the_cpu_for_every_freeze() {
         return;
     };
     let batch = small_batch();
-    for (freeze, trains) in [("0", 177), ("10", 78), ("24", 6), ("0-9,17", 57)] {
+    for (freeze, trains) in [("0", 177), ("10", 78), ("24", 6), ("0-9,17", 63)] {
         let (loss, found) = gradients(freeze, &adapter.device, &batch);
         let (wanted_loss, wanted) = gradients(freeze, &Device::flex(), &batch);
         println!("freeze {freeze}: loss {loss} {wanted_loss}");
@@ -243,8 +243,8 @@ fn a_training_step_agrees_with_the_cpu_and_leaves_what_is_frozen() {
     );
 
     let receipt = read_sync(session.receipt()).expect("a receipt");
-    assert_eq!(receipt.parameters, 99);
-    assert!(receipt.statistics > 0 && receipt.holds(), "{receipt}");
+    assert_eq!(receipt.after.parameters, 99);
+    assert!(receipt.after.statistics > 0 && receipt.holds(), "{receipt}");
 }
 
 #[test]
