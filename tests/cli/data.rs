@@ -89,12 +89,14 @@ fn a_drawn_set_is_clean_and_the_same_seed_draws_it_again() {
         ];
         run(folder.path(), &args).expect_code(0);
     }
-    let of = |name: &str| {
-        hashes(&folder.path().join(name))
-            .into_values()
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of("a"), of("b"));
+    for part in ["images", "labels", "source.yaml"] {
+        let of = |name: &str| {
+            hashes(&folder.path().join(name).join(part))
+                .into_values()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of("a"), of("b"), "{part}");
+    }
     let args = [
         "data", "synth", "a", "--world", "source", "--train", "3", "--val", "1", "--imgsz", "64",
     ];

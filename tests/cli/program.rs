@@ -159,22 +159,23 @@ pub fn borrowed(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
 
-/// Every file below `folder` with its hash.
+/// Every file below `folder`, or the file itself, with its hash.
 pub fn hashes(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let digest = Sha256::digest(fs::read(&path).unwrap());
-                found.insert(
-                    path,
-                    digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-                );
-            }
+    let mut paths = vec![folder.to_path_buf()];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else {
+            let digest = Sha256::digest(fs::read(&path).unwrap());
+            found.insert(
+                path,
+                digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            );
         }
     }
     found

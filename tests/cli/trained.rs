@@ -76,8 +76,8 @@ fn a_run_folder_holds_everything_and_the_receipt_is_equal() {
     let receipts = receipts(&run);
     assert_eq!(receipts.len(), 1);
     assert_eq!(receipts[0]["before"], receipts[0]["after"]);
-    assert_eq!(receipts[0]["parameters"], 99);
-    assert_eq!(receipts[0]["statistics"], 66);
+    assert_eq!(receipts[0]["after"]["parameters"], 99);
+    assert_eq!(receipts[0]["after"]["statistics"], 66);
     for words in [
         "0–9 frozen, 10–24 train",
         "transferred 343/349",
@@ -107,14 +107,9 @@ fn drift_moves_the_statistics_and_no_parameter() {
         .expect_code(0)
         .expect_words(&["99 frozen parameters unchanged", "66 statistics MOVED"]);
     let receipts = receipts(&folder.path().join("runs/train/exp"));
-    assert_eq!(
-        receipts[0]["before"]["parameters"],
-        receipts[0]["after"]["parameters"]
-    );
-    assert_ne!(
-        receipts[0]["before"]["statistics"],
-        receipts[0]["after"]["statistics"]
-    );
+    let [before, after] = ["before", "after"].map(|when| &receipts[0][when]);
+    assert_eq!(before["parameters_sha256"], after["parameters_sha256"]);
+    assert_ne!(before["statistics_sha256"], after["statistics_sha256"]);
 }
 
 #[test]
@@ -125,7 +120,7 @@ fn every_stage_of_a_plan_has_its_receipt() {
     let receipts = receipts(&folder.path().join("runs/train/exp"));
     let counts: Vec<_> = receipts
         .iter()
-        .map(|receipt| (&receipt["from_epoch"], &receipt["parameters"]))
+        .map(|receipt| (&receipt["from_epoch"], &receipt["after"]["parameters"]))
         .collect();
     assert_eq!(
         serde_json::to_value(counts).unwrap(),

@@ -1,12 +1,15 @@
 //! A small session and its state as bits.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use burn::tensor::{Device, read_sync};
 use frostline::data::{Batch, Label, Placement};
 use frostline::freeze::{FreezePlan, FreezeSpec, Stage};
 use frostline::model::{Architecture, Size, Yolov5};
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind, Rates, Session, SessionConfig};
+use frostline::weights::Checkpoint;
+use frostline_tests::golden;
 
 /// Side of the pictures in pixels.
 const SIDE: usize = 64;
@@ -26,7 +29,18 @@ pub fn architecture() -> Architecture {
     Architecture::yolov5(Size::N, 3)
 }
 
-/// A session over a fresh yolov5n.
+/// The golden yolov5n: its statistics fit its weights, so that gradients reach every tensor. In a fresh network
+/// whose statistics are fixed, signals fade until a step is smaller than a weight's last bit.
+fn network(device: &Device) -> Yolov5 {
+    static GOLDEN: OnceLock<Checkpoint> = OnceLock::new();
+    let checkpoint = GOLDEN
+        .get_or_init(|| Checkpoint::read(golden("model/yolov5n_nc3_pickled_half.pt")).unwrap());
+    let mut model = Yolov5::new(architecture(), 0, device);
+    model.load(&checkpoint.tensors, device);
+    model
+}
+
+/// A session over the golden yolov5n.
 pub fn session(plan: FreezePlan, freeze_norms: FreezeNorms, optimizer: OptimizerKind) -> Session {
     let device = Device::flex();
     let config = SessionConfig {
@@ -41,12 +55,7 @@ pub fn session(plan: FreezePlan, freeze_norms: FreezeNorms, optimizer: Optimizer
         freeze_norms,
         reference_schedule: false,
     };
-    Session::new(
-        Yolov5::new(architecture(), 0, &device),
-        plan,
-        config,
-        &device,
-    )
+    Session::new(network(&device), plan, config, &device)
 }
 
 pub fn plan(spec: &str) -> frostline::Result<FreezePlan> {

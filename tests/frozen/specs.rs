@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::network::{assert_kept, both, plan, session, train};
 
 /// A case trains a network for two steps.
-const CASES: u32 = 10;
+const CASES: u32 = 24;
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES")
@@ -95,11 +95,11 @@ proptest! {
             assert_kept(before, after, &stage, norms, &format!("{place}, {which}"));
         }
         let receipt = read_sync(session.receipt()).unwrap();
-        prop_assert_eq!(receipt.parameters, stage.counts.frozen_tensors);
-        prop_assert_eq!(receipt.statistics, 2 * stage.fixed_norms.len());
-        prop_assert_eq!(&receipt.before.parameters, &receipt.after.parameters);
-        let moved = drift && receipt.statistics > 0;
-        prop_assert_eq!(receipt.before.statistics != receipt.after.statistics, moved, "{}", place);
+        prop_assert_eq!(receipt.after.parameters, stage.counts.frozen_tensors);
+        prop_assert_eq!(receipt.after.statistics, 2 * stage.fixed_norms.len());
+        prop_assert!(receipt.parameters_held());
+        let moved = drift && !stage.fixed_norms.is_empty();
+        prop_assert_eq!(receipt.statistics_held(), !moved, "{}", place);
         prop_assert_eq!(receipt.holds(), !moved);
     }
 }
