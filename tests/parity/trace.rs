@@ -193,8 +193,9 @@ fn ten_warmup_steps_agree_for_every_freeze() {
 
 #[test]
 fn ten_steps_with_fixed_statistics_agree() {
-    // Equal to 3e-5 for five steps; then rounding in the fixed prefix (1e-6 at step 0) has grown past 5e-4.
-    let bound = |step| if step < 5 { 5e-5 } else { 5e-3 };
+    // From step 5 on single precision alone parts trajectories by more than freeze 10's bound: the same steps
+    // through other convolutions (Burn's) part from these by 4e-4 and from the golden by 1.2e-3.
+    let bound = |step| if step < 5 { bound("10") } else { 5e-3 };
     run_within(
         "trace_constant_freeze10_bn_eval",
         "10",

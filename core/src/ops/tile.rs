@@ -6,6 +6,8 @@
 pub const ROWS: usize = 4;
 /// Vectors, or taps, handled together.
 const COLUMNS: usize = 3;
+/// Products added up one after the other before the sum joins the others: long sums of f32 lose digits.
+const BLOCK: usize = 64;
 /// Lengths are rounded up to this many elements; a multiple of every vector length in use.
 pub const STEP: usize = 8;
 
@@ -165,20 +167,29 @@ impl Loop for Correlate<'_> {
 impl Correlate<'_> {
     #[inline(always)]
     fn tile<L: Lanes, const N: usize>(&mut self, lanes: L, p: usize) {
-        let mut sums = [[lanes.splat(0.0); N]; ROWS];
-        for (&offset, weights) in self.offsets.iter().zip(self.weights) {
-            let source = lanes.load(&self.source[offset + p..][..N * L::LEN]);
-            for r in 0..ROWS {
-                let weight = lanes.splat(weights[r]);
-                for i in 0..N {
-                    sums[r][i] = lanes.mul_add(weight, source[i], sums[r][i]);
+        let one = lanes.splat(1.0);
+        let blocks = self.offsets.chunks(BLOCK).zip(self.weights.chunks(BLOCK));
+        for (block, (offsets, weights)) in blocks.enumerate() {
+            let mut sums = [[lanes.splat(0.0); N]; ROWS];
+            for (&offset, weights) in offsets.iter().zip(weights) {
+                let source = lanes.load(&self.source[offset + p..][..N * L::LEN]);
+                for r in 0..ROWS {
+                    let weight = lanes.splat(weights[r]);
+                    for i in 0..N {
+                        sums[r][i] = lanes.mul_add(weight, source[i], sums[r][i]);
+                    }
                 }
             }
-        }
-        for (out, sums) in self.out.chunks_exact_mut(self.length).zip(sums) {
-            lanes
-                .store(&mut out[p..][..N * L::LEN])
-                .copy_from_slice(&sums);
+            for (out, sums) in self.out.chunks_exact_mut(self.length).zip(sums) {
+                let out = lanes.store(&mut out[p..][..N * L::LEN]);
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = if block == 0 {
+                        sum
+                    } else {
+                        lanes.mul_add(one, *out, sum)
+                    };
+                }
+            }
         }
     }
 }
