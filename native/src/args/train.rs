@@ -141,6 +141,8 @@ const ALLOWED_ON_RESUME: &[&str] = &["resume", "project", "device", "workers", "
 
 /// Freezing, epochs and size of the run without `--weights`, `--data` and `--cfg`.
 const DEMO: (&str, usize, usize) = ("10", 15, 320);
+/// Its pictures per batch: with 64 pictures, steps are what is scarce.
+const DEMO_BATCH_SIZE: usize = 8;
 /// The reference's defaults.
 const EPOCHS: usize = 300;
 const BATCH_SIZE: usize = 16;
@@ -183,7 +185,8 @@ impl RawTrain {
         let epochs = self.epochs.unwrap_or(if demo { DEMO.1 } else { EPOCHS });
         let side = if demo { DEMO.2 } else { IMGSZ };
         let imgsz = values::imgsz(self.imgsz.as_deref().unwrap_or(&[side]), notes)?;
-        let batch_size = self.batch_size.unwrap_or(BATCH_SIZE);
+        let usual = if demo { DEMO_BATCH_SIZE } else { BATCH_SIZE };
+        let batch_size = self.batch_size.unwrap_or(usual);
         if demo {
             notes.push(format!(
                 "none of --weights, --data and --cfg given, so this is the demonstration: \

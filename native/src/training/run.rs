@@ -39,6 +39,11 @@ const DRAWN_BATCHES: usize = 3;
 /// at the usual rate it hardly moves, at a twentyfold rate its objectness bias swings.
 const DETECT_ONLY_RATE: f64 = 0.01;
 
+/// Below this many optimizer steps SGD at the usual rate has hardly begun to move.
+const VERY_FEW_STEPS: usize = 150;
+/// The rate with which AdamW trains then.
+const VERY_FEW_STEPS_RATE: f64 = 0.003;
+
 /// Where a run stands; what of it must survive an interruption goes into [`RunRecord`].
 struct Progression {
     epoch: usize,
@@ -151,9 +156,11 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
             record.nominal,
         ),
         None => {
-            let (optimizer, hyp) =
-                choose_optimizer(settings, &plan, model.architecture().modules.len());
-            (optimizer, hyp, nominal_batch(settings, train.batches()))
+            let nominal = nominal_batch(settings, train.batches());
+            let pictures = settings.epochs * train.batches() * settings.batch_size;
+            let modules = model.architecture().modules.len();
+            let (optimizer, hyp) = choose_optimizer(settings, &plan, modules, pictures / nominal);
+            (optimizer, hyp, nominal)
         }
     };
     let session_config = SessionConfig {
@@ -229,27 +236,40 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     run.epochs(&mut session, &mut at, results)
 }
 
-/// Optimizer and hyperparameters: a person's, or Adam when only Detect trains and nobody chose.
+/// Optimizer and hyperparameters: a person's, or what gets furthest when only Detect trains or when
+/// there are very few steps, and nobody chose.
 fn choose_optimizer(
     settings: &TrainSettings,
     plan: &FreezePlan,
     modules: usize,
+    steps: usize,
 ) -> (OptimizerKind, Hyp) {
     let mut hyp = settings.hyp.clone();
-    let detect_only = plan
-        .stages
-        .iter()
-        .all(|stage| stage.cut.prefix + 1 == modules);
-    if settings.lr0_given || settings.optimizer_given || settings.reference_schedule || !detect_only
-    {
+    if settings.lr0_given || settings.optimizer_given || settings.reference_schedule {
         return (settings.optimizer, hyp);
     }
-    hyp.lr0 = DETECT_ONLY_RATE;
-    hyp.warmup_bias_lr = DETECT_ONLY_RATE;
+    let mut stages = plan.stages.iter();
+    let (kind, rate, why) = if stages.all(|stage| stage.cut.prefix + 1 == modules) {
+        (
+            OptimizerKind::Adam,
+            DETECT_ONLY_RATE,
+            "only Detect trains".to_owned(),
+        )
+    } else if steps < VERY_FEW_STEPS {
+        (
+            OptimizerKind::AdamW,
+            VERY_FEW_STEPS_RATE,
+            format!("only {steps} optimizer steps"),
+        )
+    } else {
+        return (settings.optimizer, hyp);
+    };
+    hyp.lr0 = rate;
+    hyp.warmup_bias_lr = rate;
     say(&format!(
-        "only Detect trains: Adam with lr0 {DETECT_ONLY_RATE} (--optimizer or --hyp-set lr0=… decide otherwise)"
+        "{why}: {kind} with lr0 {rate} (--optimizer or --hyp-set lr0=… decide otherwise)"
     ));
-    (OptimizerKind::Adam, hyp)
+    (kind, hyp)
 }
 
 /// Pictures per optimizer step: a person's, the reference's 64, or one batch in a short run.
