@@ -11,7 +11,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use super::*;
 
 /// No file here may take longer; all of them together take about a second on an idle core.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Writes pickles by hand, as protocol 2.
 #[derive(Default)]
