@@ -37,7 +37,7 @@ pub fn bn_silu_train(
     bias: Tensor<1>,
     epsilon: f64,
 ) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
-    if !served(&x) {
+    if !served(&x) || !served(&weight) {
         let out = batch_norm_train(x, weight, bias, epsilon);
         return (
             activation::silu(out.output),
@@ -68,7 +68,7 @@ pub fn bn_silu_fixed(
     variance: Tensor<1>,
     epsilon: f64,
 ) -> Tensor<4> {
-    if !served(&x) {
+    if !served(&x) || !served(&weight) {
         return activation::silu(batch_norm(x, weight, bias, mean, variance, epsilon));
     }
     Tensor::from_dispatch(<Dispatch as Fused>::bn_silu_fixed(
@@ -94,7 +94,7 @@ pub fn conv2d(
     let fits = kernel[1] == sizes[1]
         && kernel[2] == kernel[3]
         && geometry(sizes, kernel, stride, padding).is_served();
-    if !fits || !served(&x) || weight.dtype() != DType::F32 {
+    if !fits || !served(&x) || !served(&weight) {
         return module::conv2d(
             x,
             weight,

@@ -6,6 +6,9 @@
 //! padded plane falls apart into `s²` lines (every `s`-th row and column), on which the stride is 1.
 //! With stride 1 the padding right of a row is at once the padding left of the next one.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::tile::STEP;
 
 /// A square convolution over `[B, C_in, H, W]`.
@@ -99,21 +102,18 @@ pub struct Band {
 }
 
 /// Elements of a band's lines: they should stay in a core's second cache.
-const BUDGET: usize = 48 << 10;
-/// Bands worth having, for as many cores.
-const TASKS: usize = 16;
+pub const BUDGET: usize = 48 << 10;
 /// Rows below which a band mostly copies padding.
 const LEAST_ROWS: usize = 4;
 
 impl Geometry {
-    /// Divides the outputs; the division depends on the sizes alone.
-    pub fn bands(&self) -> Vec<Band> {
+    fn bands(&self, tasks: usize) -> Vec<Band> {
         let lines = self.c_in * self.stride * self.stride * self.pitch();
         let (height, reach) = (self.out_height(), self.reach());
         let image = lines * (height + reach);
-        let per_image = TASKS.div_ceil(self.batch).max(image.div_ceil(BUDGET));
+        let per_image = tasks.div_ceil(self.batch).max(image.div_ceil(BUDGET));
         if per_image == 1 {
-            let images = (BUDGET / image).min(self.batch / TASKS).max(1);
+            let images = (BUDGET / image).min(self.batch / tasks).max(1);
             let starts = (0..self.batch).step_by(images);
             return starts
                 .map(|image| Band {
@@ -147,80 +147,146 @@ impl Geometry {
         let rows = (band.images - 1) * self.image_rows(band) + band.rows;
         (rows * self.pitch()).next_multiple_of(STEP)
     }
+}
 
-    /// Length of one line of a band.
-    pub fn line(&self, band: Band) -> usize {
-        self.positions(band) + self.reach() * (self.pitch() + 1)
-    }
-
+/// A convolution divided into bands whose lines are equally long.
+#[derive(Debug)]
+pub struct Plan {
+    /// The sizes.
+    pub g: Geometry,
+    /// The outputs, divided.
+    pub bands: Vec<Band>,
+    /// Length of one line.
+    pub line: usize,
     /// Where a band's lines hold the tap of every weight `[C_in, K, K]` for position 0.
-    pub fn offsets(&self, band: Band) -> Vec<usize> {
-        let (s, line) = (self.stride, self.line(band));
-        let taps = (0..self.c_in).flat_map(|c| {
-            (0..self.kernel).flat_map(move |y| (0..self.kernel).map(move |x| (c, y, x)))
-        });
-        taps.map(|(c, y, x)| ((c * s + y % s) * s + x % s) * line + (y / s) * self.pitch() + x / s)
-            .collect()
+    pub offsets: Vec<usize>,
+    /// A 1×1 convolution of whole pictures: they are their own lines.
+    pub direct: bool,
+}
+
+impl Plan {
+    /// Divides the outputs among `tasks` or more, where they are large enough; the division depends on
+    /// the sizes alone.
+    pub fn new(g: Geometry, tasks: usize) -> Self {
+        let direct = g.kernel == 1
+            && g.stride == 1
+            && g.in_plane().is_multiple_of(STEP)
+            && 2 * g.batch >= tasks;
+        let bands = if direct {
+            (0..g.batch)
+                .map(|image| Band {
+                    image,
+                    images: 1,
+                    row: 0,
+                    rows: g.height,
+                })
+                .collect()
+        } else {
+            g.bands(tasks)
+        };
+        // The first band is the largest.
+        let line = g.positions(bands[0]) + g.reach() * (g.pitch() + 1);
+        let (s, k) = (g.stride, g.kernel);
+        let mut offsets = Vec::with_capacity(g.taps());
+        for c in 0..g.c_in {
+            for y in 0..k {
+                for x in 0..k {
+                    offsets
+                        .push(((c * s + y % s) * s + x % s) * line + (y / s) * g.pitch() + x / s);
+                }
+            }
+        }
+        Self {
+            g,
+            bands,
+            line,
+            offsets,
+            direct,
+        }
     }
 
     /// The lines `[C_in, s, s, line]` of a band of `x`.
-    pub fn lines(&self, x: &[f32], band: Band) -> Vec<f32> {
-        let (s, line, pitch) = (self.stride, self.line(band), self.pitch());
-        let mut lines = vec![0f32; self.c_in * s * s * line];
+    pub fn lines<'a>(&self, x: &'a [f32], band: Band) -> Cow<'a, [f32]> {
+        let g = &self.g;
+        if self.direct {
+            let size = g.c_in * g.in_plane();
+            return Cow::Borrowed(&x[band.image * size..][..size]);
+        }
+        let (s, line, pitch) = (g.stride, self.line, g.pitch());
+        let mut lines = vec![0f32; g.c_in * s * s * line];
         for (phase, target) in lines.chunks_exact_mut(line).enumerate() {
             let (c, a, b) = (phase / (s * s), phase / s % s, phase % s);
             // Columns of the line that lie within the picture.
-            let first = self.padding.saturating_sub(b).div_ceil(s);
-            let last = (self.width + self.padding)
+            let first = g.padding.saturating_sub(b).div_ceil(s);
+            let last = (g.width + g.padding)
                 .saturating_sub(b)
                 .div_ceil(s)
-                .min(self.out_width() + self.reach());
+                .min(g.out_width() + g.reach());
             for i in 0..band.images {
-                let plane =
-                    &x[((band.image + i) * self.c_in + c) * self.in_plane()..][..self.in_plane()];
-                for row in 0..band.rows + self.reach() {
+                let plane = &x[((band.image + i) * g.c_in + c) * g.in_plane()..][..g.in_plane()];
+                for row in 0..band.rows + g.reach() {
                     let y = (band.row + row) * s + a;
-                    if y < self.padding || y >= self.height + self.padding || first >= last {
+                    if y < g.padding || y >= g.height + g.padding || first >= last {
                         continue;
                     }
-                    let source = &plane[(y - self.padding) * self.width..][..self.width];
-                    let target =
-                        &mut target[(i * self.image_rows(band) + row) * pitch..][first..last];
-                    let source = &source[first * s + b - self.padding..];
-                    if s == 1 {
-                        target.copy_from_slice(&source[..target.len()]);
-                    } else {
-                        for (target, source) in target.iter_mut().zip(source.iter().step_by(s)) {
-                            *target = *source;
+                    let source =
+                        &plane[(y - g.padding) * g.width..][..g.width][first * s + b - g.padding..];
+                    let target = &mut target[(i * g.image_rows(band) + row) * pitch..][first..last];
+                    match s {
+                        1 => target.copy_from_slice(&source[..target.len()]),
+                        2 => every_second(target, source),
+                        _ => {
+                            for (target, source) in target.iter_mut().zip(source.iter().step_by(s))
+                            {
+                                *target = *source;
+                            }
                         }
                     }
                 }
             }
         }
-        lines
+        Cow::Owned(lines)
     }
 
-    /// Output channels `channels` of `y` on a band's positions `[channels, positions]`, zero in the gaps.
-    pub fn spread(
+    /// Output channels `channels` of `y` on a band's positions `[rows, positions]`, zero in the gaps and
+    /// beyond the last channel.
+    pub fn spread<'a>(
         &self,
-        y: &[f32],
+        y: &'a [f32],
         band: Band,
-        channels: std::ops::Range<usize>,
+        channels: Range<usize>,
         rows: usize,
-    ) -> Vec<f32> {
-        let (positions, width) = (self.positions(band), self.out_width());
+    ) -> Cow<'a, [f32]> {
+        let g = &self.g;
+        let (positions, width, plane) = (g.positions(band), g.out_width(), g.out_plane());
+        if self.direct && rows == channels.len() {
+            return Cow::Borrowed(
+                &y[(band.image * g.c_out + channels.start) * plane..][..rows * plane],
+            );
+        }
         let mut lines = vec![0f32; rows * positions];
         for (c, target) in channels.zip(lines.chunks_exact_mut(positions)) {
             for i in 0..band.images {
-                let plane = &y[((band.image + i) * self.c_out + c) * self.out_plane()..]
-                    [band.row * width..];
+                let plane = &y[((band.image + i) * g.c_out + c) * plane..][band.row * width..];
                 for (row, source) in plane.chunks_exact(width).take(band.rows).enumerate() {
-                    target[(i * self.image_rows(band) + row) * self.pitch()..][..width]
+                    target[(i * g.image_rows(band) + row) * g.pitch()..][..width]
                         .copy_from_slice(source);
                 }
             }
         }
-        lines
+        Cow::Owned(lines)
+    }
+}
+
+/// `target[i] = source[2i]`, in steps that the compiler can turn into shuffles.
+fn every_second(target: &mut [f32], source: &[f32]) {
+    let (pairs, rest) = source.as_chunks::<2>();
+    let count = target.len().min(pairs.len());
+    for (target, pair) in target.iter_mut().zip(pairs) {
+        *target = pair[0];
+    }
+    if let (Some(target), Some(source)) = (target.get_mut(count), rest.first()) {
+        *target = *source;
     }
 }
 
@@ -242,7 +308,7 @@ mod tests {
                 padding: 1,
             };
             let mut seen = vec![0; batch * height];
-            for band in g.bands() {
+            for band in g.bands(16) {
                 for image in band.image..band.image + band.images {
                     for row in band.row..band.row + band.rows {
                         seen[image * height + row] += 1;
@@ -265,8 +331,7 @@ mod tests {
             stride: 1,
             padding: 1,
         };
-        for band in g.bands() {
-            assert!(g.c_in * g.line(band) < 2 * BUDGET);
-        }
+        let plan = Plan::new(g, 4);
+        assert!(plan.bands.len() > 2 && g.c_in * plan.line < 2 * BUDGET);
     }
 }

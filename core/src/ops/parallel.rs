@@ -2,6 +2,7 @@
 //! many threads there are, so results repeat bit by bit.
 
 /// Floating-point operations below which a task is not worth handing to a thread.
+#[cfg(not(target_arch = "wasm32"))]
 const TASK_COST: usize = 1 << 15;
 
 /// Runs `task` on every item; `cost` estimates the operations of one.

@@ -180,7 +180,7 @@ fn results_repeat_bit_by_bit() {
 }
 
 /// Input `[B, C_in, H, W]`, output channels, kernel, stride, padding.
-const CONVOLUTIONS: [([usize; 4], usize, usize, usize, usize); 17] = [
+const CONVOLUTIONS: [([usize; 4], usize, usize, usize, usize); 20] = [
     ([1, 1, 1, 1], 1, 1, 1, 0),
     ([2, 3, 7, 9], 5, 1, 1, 0),
     ([1, 16, 20, 20], 16, 1, 1, 0),
@@ -198,6 +198,9 @@ const CONVOLUTIONS: [([usize; 4], usize, usize, usize, usize); 17] = [
     ([2, 2, 11, 8], 3, 5, 3, 2),
     ([40, 8, 4, 4], 9, 3, 1, 1),
     ([2, 64, 72, 70], 12, 3, 2, 1),
+    ([9, 12, 4, 6], 8, 1, 1, 0),
+    ([8, 5, 8, 8], 6, 1, 1, 0),
+    ([8, 256, 16, 32], 8, 1, 1, 0),
 ];
 
 #[test]

@@ -123,20 +123,26 @@ fn dispatch<K: Loop>(kernel: K) {
 }
 
 /// `out[r][p] = Σₜ weights[t][r] · source[offsets[t] + p]` for `p < length`, a multiple of [`STEP`];
-/// `out` holds the [`ROWS`] rows one after the other. `source` reaches `length` beyond every offset.
+/// the rows of `out` begin `stride` apart. `source` reaches `length` beyond every offset.
 pub fn correlate(
     source: &[f32],
     offsets: &[usize],
     weights: &[[f32; ROWS]],
     out: &mut [f32],
+    stride: usize,
     length: usize,
 ) {
-    assert!(out.len() == ROWS * length && length.is_multiple_of(STEP));
+    assert!(
+        out.len() >= (ROWS - 1) * stride + length
+            && length <= stride
+            && length.is_multiple_of(STEP)
+    );
     dispatch(Correlate {
         source,
         offsets,
         weights,
         out,
+        stride,
         length,
     });
 }
@@ -146,6 +152,7 @@ struct Correlate<'a> {
     offsets: &'a [usize],
     weights: &'a [[f32; ROWS]],
     out: &'a mut [f32],
+    stride: usize,
     length: usize,
 }
 
@@ -180,8 +187,8 @@ impl Correlate<'_> {
                     }
                 }
             }
-            for (out, sums) in self.out.chunks_exact_mut(self.length).zip(sums) {
-                let out = lanes.store(&mut out[p..][..N * L::LEN]);
+            for (r, sums) in sums.into_iter().enumerate() {
+                let out = lanes.store(&mut self.out[r * self.stride + p..][..N * L::LEN]);
                 for (out, sum) in out.iter_mut().zip(sums) {
                     *out = if block == 0 {
                         sum
@@ -278,13 +285,14 @@ mod tests {
         let weights: Vec<[f32; ROWS]> = (0..7).map(|t| [1.0, -(t as f32), 0.5, 2.0]).collect();
         for length in [8, 16, 24, 40, 96] {
             let mut wide = vec![0f32; ROWS * length];
-            correlate(&source, &offsets, &weights, &mut wide, length);
+            correlate(&source, &offsets, &weights, &mut wide, length, length);
             let mut plain = vec![0f32; ROWS * length];
             Correlate {
                 source: &source,
                 offsets: &offsets,
                 weights: &weights,
                 out: &mut plain,
+                stride: length,
                 length,
             }
             .run(Plain);
