@@ -60,7 +60,7 @@ fn train_alone_is_the_demonstration_and_says_so() {
         panic!("{:?}", parsed.notes);
     };
     assert!(
-        note.contains("--freeze 10 --epochs 15 --imgsz 320 --batch-size 16"),
+        note.contains("--freeze 10 --epochs 15 --imgsz 320 --batch-size 8"),
         "{note}"
     );
     let Command::Train(settings) = parsed.command else {
