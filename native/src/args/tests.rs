@@ -71,7 +71,7 @@ fn train_alone_is_the_demonstration_and_says_so() {
     assert_eq!(settings.freeze, "10".parse().unwrap());
     assert_eq!(
         (settings.epochs, settings.imgsz, settings.batch_size),
-        (15, 320, 16)
+        (15, 320, 8)
     );
     let settings = train("--epochs 3 --freeze 24");
     assert_eq!((settings.epochs, settings.imgsz), (3, 320));
