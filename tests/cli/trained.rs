@@ -95,7 +95,7 @@ fn a_run_folder_holds_everything_and_the_receipt_is_equal() {
     assert!(
         fs::read_to_string(run.join("hyp.yaml"))
             .unwrap()
-            .contains("lr0: 0.01")
+            .contains("lr0: 0.003")
     );
 }
 
