@@ -43,7 +43,13 @@ fn test() -> anyhow::Result<()> {
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
     step(
         "tests",
-        cargo().args(["test", "--release", "--workspace", "--locked"]),
+        cargo().args([
+            "test",
+            "--release",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+        ]),
     )?;
     step(
         "the library for the browser",
