@@ -110,3 +110,15 @@ pub fn conv2d(
         }
     })
 }
+
+/// `silu(conv2d(x))`: a convolution into which its BatchNorm has been folded. For plain tensors, as the
+/// frozen prefix and inference use it.
+pub fn conv_silu(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<4> {
+    activation::silu(conv2d(x, weight, Some(bias), stride, padding))
+}
