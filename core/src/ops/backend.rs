@@ -8,9 +8,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, TensorData};
 
-use super::conv;
+use super::conv::{self, Geometry};
 use super::norm::{self, Moments, Norm, Planes};
-use super::padded::Geometry;
+use super::weight_gradient::weight_gradient;
 
 /// A tensor of the flex backend.
 pub type Flat = FloatTensor<Flex>;
@@ -46,6 +46,15 @@ pub trait Fused: Backend {
 
     /// Convolution with bias.
     fn convolve_bias(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self>;
+
+    /// Convolution with bias, then SiLU.
+    fn convolve_silu(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
@@ -140,17 +149,17 @@ impl Fused for Flex {
     }
 
     fn convolve(x: Flat, weight: Flat, stride: usize, padding: usize) -> Flat {
-        convolve(&dense(x), &dense(weight), None, stride, padding)
+        convolve(&dense(x), &dense(weight), None, false, stride, padding)
     }
 
     fn convolve_bias(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
-        convolve(
-            &dense(x),
-            &dense(weight),
-            Some(&dense(bias)),
-            stride,
-            padding,
-        )
+        let bias = Some(&dense(bias));
+        convolve(&dense(x), &dense(weight), bias, false, stride, padding)
+    }
+
+    fn convolve_silu(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
+        let bias = Some(&dense(bias));
+        convolve(&dense(x), &dense(weight), bias, true, stride, padding)
     }
 }
 
@@ -174,9 +183,16 @@ pub(super) fn geometry(
     }
 }
 
-fn convolve(x: &Flat, weight: &Flat, bias: Option<&Flat>, stride: usize, padding: usize) -> Flat {
+fn convolve(
+    x: &Flat,
+    weight: &Flat,
+    bias: Option<&Flat>,
+    silu: bool,
+    stride: usize,
+    padding: usize,
+) -> Flat {
     let g = geometry(x.shape().dims(), weight.shape().dims(), stride, padding);
-    let y = conv::forward(values(x), values(weight), bias.map(values), g);
+    let y = conv::forward(values(x), values(weight), bias.map(values), silu, g);
     tensor(y, [g.batch, g.c_out, g.out_height(), g.out_width()])
 }
 
@@ -296,7 +312,7 @@ impl<const N: usize> Backward<Flex, N> for ConvBackward {
             grads.register::<Flex>(
                 node.id,
                 tensor(
-                    conv::weight_gradient(values(&dense(x)), values(&grad), g),
+                    weight_gradient(values(&dense(x)), values(&grad), g),
                     weight_shape,
                 ),
             );
@@ -427,5 +443,17 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
             OpsKind::Tracked(prep) => prep.finish(state, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
+    }
+
+    /// Composed: the backward pass needs what lies between convolution and SiLU.
+    fn convolve_silu(
+        x: Recorded<C>,
+        weight: Recorded<C>,
+        bias: Recorded<C>,
+        stride: usize,
+        padding: usize,
+    ) -> Recorded<C> {
+        let y = Self::convolve_bias(x, weight, bias, stride, padding);
+        Self::float_mul(y.clone(), Self::sigmoid(y))
     }
 }

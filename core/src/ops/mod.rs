@@ -4,9 +4,11 @@
 //! |---|---|---|
 //! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | `batch_norm`, `silu` |
 //! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` |
+//! | [`conv_silu`] | the same, with bias and SiLU while the sums are in cache | `conv2d`, `silu` |
 
 mod backend;
 mod conv;
+mod correlate;
 mod lanes;
 mod norm;
 mod padded;
@@ -15,6 +17,8 @@ mod silu;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod vectors;
+mod weight_gradient;
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::module::{self, batch_norm, batch_norm_train};
@@ -81,6 +85,15 @@ pub fn bn_silu_fixed(
     ))
 }
 
+/// Whether the kernels of this room serve a convolution.
+fn convolves(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> bool {
+    let (sizes, kernel) = (x.dims(), weight.dims());
+    let fits = kernel[1] == sizes[1]
+        && kernel[2] == kernel[3]
+        && geometry(sizes, kernel, stride, padding).is_served();
+    fits && served(x) && served(weight)
+}
+
 /// Convolution of `x` `[B, C_in, H, W]` with `weight` `[C_out, C_in, K, K]` and, if any, `bias` `[C_out]`;
 /// the same stride and padding both ways.
 pub fn conv2d(
@@ -90,11 +103,7 @@ pub fn conv2d(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
-    let (sizes, kernel) = (x.dims(), weight.dims());
-    let fits = kernel[1] == sizes[1]
-        && kernel[2] == kernel[3]
-        && geometry(sizes, kernel, stride, padding).is_served();
-    if !fits || !served(&x) || !served(&weight) {
+    if !convolves(&x, &weight, stride, padding) {
         return module::conv2d(
             x,
             weight,
@@ -111,8 +120,8 @@ pub fn conv2d(
     })
 }
 
-/// `silu(conv2d(x))`: a convolution into which its BatchNorm has been folded. For plain tensors, as the
-/// frozen prefix and inference use it.
+/// `silu(conv2d(x))`: a convolution into which its BatchNorm has been folded, as the frozen prefix and
+/// inference use it. One operation for plain tensors, two for those that are recorded.
 pub fn conv_silu(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -120,5 +129,14 @@ pub fn conv_silu(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
-    activation::silu(conv2d(x, weight, Some(bias), stride, padding))
+    if !convolves(&x, &weight, stride, padding) {
+        return activation::silu(conv2d(x, weight, Some(bias), stride, padding));
+    }
+    Tensor::from_dispatch(<Dispatch as Fused>::convolve_silu(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        stride,
+        padding,
+    ))
 }
