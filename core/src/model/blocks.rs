@@ -1,7 +1,5 @@
 //! The building blocks between image and Detect, named as in the checkpoint.
 
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::architecture::ParameterKind;
 use super::norm::BatchNorm;
 use super::state::{Mode, Visitor};
-use crate::ops::conv2d;
+use crate::ops::{conv2d, pool_pyramid};
 
 /// Uniform in `±1/√fan_in`, the field's default for convolutions. Drawn on the host, so that a seed
 /// gives the same network on every device.
@@ -182,14 +180,8 @@ impl Sppf {
 
     /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
     pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let options = MaxPoolOptions::new([self.kernel; 2])
-            .with_stride([1, 1])
-            .with_padding([self.kernel / 2; 2]);
         let x = self.cv1.forward(x, mode);
-        let y1 = max_pool2d(x.clone(), options.clone());
-        let y2 = max_pool2d(y1.clone(), options.clone());
-        let y3 = max_pool2d(y2.clone(), options);
-        self.cv2.forward(Tensor::cat(vec![x, y1, y2, y3], 1), mode)
+        self.cv2.forward(pool_pyramid(x, self.kernel), mode)
     }
 
     /// Visits in state-dict order.

@@ -43,6 +43,12 @@ pub trait Visitor {
     }
 }
 
+/// Takes a tensor out of the network, to be put back changed: whoever holds a tensor alone may change it
+/// in place. What it leaves behind is on the CPU whatever the device, for nobody reads it.
+pub fn take<const D: usize>(tensor: &mut Tensor<D>) -> Tensor<D> {
+    std::mem::replace(tensor, Tensor::empty([1; D], &Device::flex()))
+}
+
 /// A piece of state as it is held.
 #[derive(Debug, Clone)]
 pub enum Held {

@@ -156,6 +156,22 @@ impl Yolov5 {
         features
     }
 
+    /// The detection head.
+    pub fn detect(&self) -> &Detect {
+        match self.modules.last() {
+            Some(Layer::Detect(detect)) => detect,
+            _ => unreachable!("every architecture ends with Detect"),
+        }
+    }
+
+    /// What the last module, Detect, reads of `features`, scale by scale.
+    pub fn detect_inputs(&self, features: &Features) -> Vec<Tensor<4>> {
+        let from = self.architecture.modules.last().map(|module| &module.from);
+        let from = from.into_iter().flatten();
+        from.filter_map(|i| features.outputs.get(i).cloned())
+            .collect()
+    }
+
     /// The whole network: image `[B, 3, H, W]` in `0..=1` to raw heads `[B, A·(5+C), H, W]` per scale.
     pub fn forward(&mut self, image: Tensor<4>, mode: Mode) -> Vec<Tensor<4>> {
         self.run(0..self.modules.len(), Features::image(image), mode)

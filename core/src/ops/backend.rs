@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata, ba
 use burn::tensor::{Shape, TensorData};
 
 use super::conv::{self, Geometry};
-use super::norm::{self, Moments, Norm, Planes};
+use super::norm::{self, Moments, Norm, Planes, View, Wanted};
 use super::weight_gradient::weight_gradient;
 
 /// A tensor of the flex backend.
@@ -85,6 +85,23 @@ pub(super) fn values(x: &Flat) -> &[f32] {
 /// The values to own, without a copy where nobody else holds them.
 pub(super) fn into_values(x: Flat) -> Vec<f32> {
     x.into_data().try_into_vec().expect("an f32 tensor")
+}
+
+/// Values to overwrite in place of a gradient `[B, C, H, W]`. Where somebody else holds it too, or it is
+/// a part of a larger tensor, these are new and it is returned with the step from picture to picture.
+fn writable(grad: Flat) -> (Vec<f32>, Option<(Flat, usize)>) {
+    let alone = grad.is_unique() && grad.layout().start_offset() == 0;
+    if alone && grad.is_contiguous() {
+        return (into_values(grad), None);
+    }
+    let [_, channels, height, width] = grad.shape().dims();
+    let strides = grad.layout().strides();
+    let plane = (height * width) as isize;
+    if channels > 0 && strides[0] > 0 && strides[1..] == [plane, width as isize, 1] {
+        let step = strides[0].unsigned_abs();
+        return (vec![0f32; grad.shape().num_elements()], Some((grad, step)));
+    }
+    (into_values(grad), None)
 }
 
 fn planes(x: &Flat) -> Planes {
@@ -229,15 +246,22 @@ impl Backward<Flex, 3> for NormBackward {
             bias: values(&bias),
             epsilon,
         };
-        let mut grad = into_values(grad);
+        let (mut grad, view) = writable(grad);
         let (weights, biases) = norm::backward(
             values(&x),
             &mut grad,
+            view.as_ref().map(|(tensor, step)| View {
+                values: &tensor.storage::<f32>()[tensor.layout().start_offset()..],
+                step: *step,
+            }),
             planes(&x),
             norm,
             &moments,
-            fixed,
-            x_node.is_some(),
+            Wanted {
+                input: x_node.is_some(),
+                parameters: weight_node.is_some() || bias_node.is_some(),
+                fixed,
+            },
         );
         if let Some(node) = x_node {
             grads.register::<Flex>(node.id, tensor(grad, x.shape()));

@@ -5,20 +5,36 @@
 //! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | `batch_norm`, `silu` |
 //! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` |
 //! | [`conv_silu`] | the same, with bias and SiLU while the sums are in cache | `conv2d`, `silu` |
+//! | [`pool_pyramid`] | maxima along rows, then columns; one byte kept per pixel | `max_pool2d`, `cat` |
+//! | [`detect_loss`] | only the outputs of Detect that the loss reads | none: the loss composes Detect and itself |
+//! | [`sgd`], [`adam`], [`blend`], [`square_sum`] | one pass over a parameter, in place | a few operations |
 
 mod backend;
 mod conv;
 mod correlate;
+mod detect;
+mod entropy;
 mod lanes;
 mod norm;
 mod padded;
 mod parallel;
+mod pixels;
+mod pyramid;
 mod silu;
+mod sparse_head;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod update;
 mod vectors;
 mod weight_gradient;
+
+pub use detect::{Judge, detect_loss};
+pub use entropy::cross_entropy;
+pub use pixels::unit_range;
+pub use pyramid::pool_pyramid;
+pub use sparse_head::Row;
+pub use update::{Adam, Sgd, adam, blend, sgd, square_sum};
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::module::{self, batch_norm, batch_norm_train};
@@ -28,7 +44,7 @@ use burn::tensor::{DType, Tensor, activation};
 use backend::{Fused, geometry};
 
 /// Whether the kernels of this room serve a tensor: f32 on flex, recorded or not.
-fn served<const D: usize>(x: &Tensor<D>) -> bool {
+pub fn served<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
 }

@@ -14,8 +14,9 @@ use crate::error::Result;
 use crate::freeze::FreezePlan;
 use crate::loss::DetectionLoss;
 use crate::model::architecture::ParameterKind;
-use crate::model::state::Held;
+use crate::model::state::{Held, take};
 use crate::model::{BatchNorm, Features, Mode, Visitor, Yolov5};
+use crate::ops::{square_sum, unit_range};
 
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
@@ -230,14 +231,18 @@ impl Session {
     pub fn step_with(&mut self, batch: &Batch, rates: Rates) -> StepReport {
         let stage = &self.plan.stages[self.stage];
         let prefix = stage.cut.prefix;
-        let modules = self.model.architecture().modules.len();
+        let detect = self.model.architecture().modules.len() - 1;
         let image = image_tensor(batch, &self.device);
         // Frozen tensors are plain, so the prefix records nothing.
         let features = self
             .model
             .run(0..prefix, Features::image(image), Mode::Train);
-        let heads = self.model.run(prefix..modules, features, Mode::Train).heads;
-        let output = self.loss.forward(heads, &batch.targets);
+        let features = self.model.run(prefix..detect, features, Mode::Train);
+        let inputs = self.model.detect_inputs(&features);
+        drop(features);
+        let output = self
+            .loss
+            .of_features(self.model.detect(), inputs, &batch.targets);
         let mut gradients = output.total.backward();
         self.model.visit(&mut Collect {
             gradients: &mut gradients,
@@ -304,12 +309,8 @@ impl Session {
 
 /// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
 pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = batch
-        .pixels
-        .iter()
-        .map(|&pixel| f32::from(pixel) / 255.0)
-        .collect();
-    Tensor::from_data(TensorData::new(values, batch.shape), device)
+    let data = TensorData::new(unit_range(&batch.pixels), batch.shape);
+    Tensor::from_data(data, device)
 }
 
 /// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
@@ -319,7 +320,7 @@ fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Te
     names.sort();
     let squares: Vec<Tensor<1>> = names
         .iter()
-        .map(|name| pending[*name].clone().square().sum())
+        .map(|name| square_sum(pending[*name].clone()))
         .collect();
     let norm = if squares.is_empty() {
         Tensor::zeros([1], device)
@@ -397,9 +398,11 @@ impl Visitor for Update<'_> {
         };
         let shape = tensor.dims();
         let count = [shape.iter().product::<usize>()];
-        let gradient = gradient * self.factor.clone().expand(count);
-        let plain = tensor.clone().without_autodiff().reshape(count);
-        let moved = self.optimizer.step(name, kind, plain, gradient, self.rates);
+        let plain = take(tensor).without_autodiff().reshape(count);
+        let factor = self.factor.clone();
+        let moved = self
+            .optimizer
+            .step(name, kind, plain, gradient, factor, self.rates);
         *tensor = moved.reshape(shape).autodiff().require_grad();
     }
 }
