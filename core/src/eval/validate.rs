@@ -7,7 +7,7 @@ use crate::data::letterbox::scale_boxes;
 use crate::data::{Batch, Label, Placement};
 use crate::error::Result;
 use crate::loss::DetectionLoss;
-use crate::model::{Mode, Yolov5};
+use crate::model::Folded;
 use crate::train::session::image_tensor;
 
 /// How detections are made during validation.
@@ -76,7 +76,7 @@ impl Validator {
     /// When the device fails.
     pub async fn batch(
         &mut self,
-        model: &mut Yolov5,
+        model: &mut Folded,
         loss: Option<&DetectionLoss>,
         batch: &Batch,
         device: &Device,
@@ -85,7 +85,7 @@ impl Validator {
         let rows = if self.options.augment {
             super::augment::predict(model, image)
         } else {
-            let heads = model.forward(image, Mode::Infer);
+            let heads = model.forward(image);
             if let Some(loss) = loss {
                 let items = loss.forward(heads.clone(), &batch.targets).items;
                 let items = items

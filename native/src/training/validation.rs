@@ -4,7 +4,7 @@ use burn::tensor::{Device, read_sync};
 use frostline::data::{Batch, Placement};
 use frostline::eval::{Detection, Metrics, ValidateOptions, Validation, Validator};
 use frostline::loss::DetectionLoss;
-use frostline::model::Yolov5;
+use frostline::model::Folded;
 
 use super::data::ValData;
 use crate::interrupt;
@@ -15,7 +15,7 @@ use crate::progress::{Progress, say};
 /// # Errors
 /// When a picture cannot be read, the device fails or the person interrupts.
 pub fn validate(
-    model: &mut Yolov5,
+    model: &mut Folded,
     data: &ValData,
     loss: Option<&DetectionLoss>,
     options: ValidateOptions,
