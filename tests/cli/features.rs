@@ -146,3 +146,22 @@ fn features_that_cannot_be_kept_are_an_error_that_says_what_to_do() {
         .expect_words(&["--views", "--cache-features ram, disk or auto"]);
     assert!(!folder.path().join("runs/train/exp").exists());
 }
+
+#[test]
+fn without_augmentation_kept_features_in_single_precision_change_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join("runs/train").join(name);
+    let plain = ["--hyp", "no-aug", "--seed", "2"];
+    train(folder.path(), "pixels", &plain).expect_code(0);
+    let keep = [
+        "--cache-features",
+        "ram",
+        "--views",
+        "1",
+        "--cache-precision",
+        "single",
+    ];
+    train(folder.path(), "features", &[&plain[..], &keep].concat()).expect_code(0);
+    // Validation too, whose figures are in results.csv, takes its features from the first epoch.
+    assert_same_run(&of("features"), &of("pixels"), "features were kept");
+}

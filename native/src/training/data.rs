@@ -295,6 +295,12 @@ impl ValData {
         self.rect.batches().len()
     }
 
+    /// Pictures and shape `[h, w]` of each batch.
+    pub fn shapes(&self) -> impl Iterator<Item = (usize, [usize; 2])> {
+        let batches = self.rect.batches();
+        batches.map(|(pictures, shape)| (pictures.len(), shape))
+    }
+
     /// All batches.
     ///
     /// # Errors

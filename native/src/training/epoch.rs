@@ -12,6 +12,7 @@ use frostline::train::{Session, StepReport};
 use super::data::ViewData;
 use super::features::Subject;
 use super::run::{DRAWN_BATCHES, Progression, Run};
+use super::validation::ValidationFeatures;
 use crate::interrupt;
 use crate::plots;
 use crate::progress::{Progress, say};
@@ -20,6 +21,10 @@ use crate::progress::{Progress, say};
 pub(super) struct Kept {
     cache: FeatureCache,
     views: ViewData,
+    /// Modules before the cut.
+    prefix: usize,
+    /// Those of validation, when there is memory for them.
+    validation: Option<ValidationFeatures>,
 }
 
 /// The features that are kept in the stage under way.
@@ -53,11 +58,24 @@ impl StageCache {
             dataset: &run.train.dataset,
         };
         let cache = subject.open(keeping, session, &run.computed_by)?;
-        self.features = cache.map(|cache| Kept {
+        let Some(cache) = cache else {
+            return Ok(());
+        };
+        let cut = &session.stage().cut;
+        let fits = subject.fits_beside(keeping, &run.val, cut)?;
+        self.features = Some(Kept {
             cache,
             views: run.train.in_views(keeping.views.count),
+            prefix: cut.prefix,
+            validation: fits.then(ValidationFeatures::default),
         });
         Ok(())
+    }
+
+    /// Modules before the cut, and what validation keeps of them.
+    pub(super) fn validation(&mut self) -> Option<(usize, &mut ValidationFeatures)> {
+        let kept = self.features.as_mut()?;
+        Some((kept.prefix, kept.validation.as_mut()?))
     }
 
     /// Says what the cache of the stage was good for.
@@ -122,7 +140,7 @@ impl Run<'_> {
         session: &mut Session,
         at: &mut Progression,
         picks: Option<Vec<usize>>,
-        Kept { cache, views }: &mut Kept,
+        Kept { cache, views, .. }: &mut Kept,
         progress: &Progress,
     ) -> anyhow::Result<()> {
         let view = cache.view(at.epoch);

@@ -7,12 +7,14 @@ use frostline::freeze::cache::{
     Augmentation, FeatureCache, FeatureStore, FileStore, Key, RamStore, entry_bytes,
 };
 use frostline::freeze::prefix::Crossing;
-use frostline::freeze::{FeaturePrecision, FreezePlan, Stage};
+use frostline::freeze::{Cut, FeaturePrecision, FreezePlan, Stage};
 use frostline::model::Architecture;
 use frostline::train::{FreezeNorms, Session};
 use frostline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::data::ValData;
+use super::validation::ValidationFeatures;
 use crate::args::{FeatureMode, TrainSettings};
 use crate::progress::say;
 
@@ -219,6 +221,19 @@ impl Subject<'_> {
         let note = 64;
         (views.count as u64)
             .saturating_mul(pictures.saturating_mul(empty + note).saturating_add(labels))
+    }
+
+    /// Whether the features of validation fit into memory beside those of training.
+    ///
+    /// # Errors
+    /// A shape that does not fit the network.
+    pub fn fits_beside(&self, keeping: Keeping, val: &ValData, cut: &Cut) -> Result<bool> {
+        let training = match keeping.place {
+            Place::Ram => self.most_bytes(keeping.views)?,
+            Place::Disk => 0,
+        };
+        let validation = ValidationFeatures::bytes(val, cut, self.architecture)?;
+        Ok(training.saturating_add(validation) <= memory_bytes())
     }
 
     /// The cache for the stage that `session` is in; none when no leading module is frozen in it.

@@ -19,7 +19,7 @@ use super::data::{TrainData, ValData, open};
 use super::epoch::StageCache;
 use super::features::{Keeping, Subject};
 use super::start::{Start, start};
-use super::validation::{print_table, validate};
+use super::validation::{print_table, validate, validate_kept};
 use crate::args::{FeatureMode, TrainSettings};
 use crate::interrupt::{self, Interrupted};
 use crate::plots;
@@ -60,7 +60,7 @@ pub(super) struct Run<'a> {
     pub(super) folder: RunFolder,
     pub(super) files: Checkpoints,
     pub(super) train: TrainData,
-    val: ValData,
+    pub(super) val: ValData,
     pub(super) keeping: Option<Keeping>,
     device: Device,
     /// What computes, for those who keep what was computed.
@@ -359,15 +359,22 @@ impl Run<'_> {
             };
             let mut fitness = None;
             if !self.settings.noval || last {
-                let options = ValidateOptions::default();
-                let validation = match validate(
-                    &mut session.ema.model.fold(),
-                    &self.val,
-                    Some(&loss),
-                    options,
-                    &self.device,
-                    &mut |_, _, _| Ok(()),
-                ) {
+                let mut model = session.ema.model.fold();
+                let validation = match cache.validation() {
+                    Some((prefix, kept)) => {
+                        let (val, device) = (&self.val, &self.device);
+                        validate_kept(&mut model, prefix, val, Some(&loss), device, kept)
+                    }
+                    None => validate(
+                        &mut model,
+                        &self.val,
+                        Some(&loss),
+                        ValidateOptions::default(),
+                        &self.device,
+                        &mut |_, _, _| Ok(()),
+                    ),
+                };
+                let validation = match validation {
                     Err(error) if error.is::<Interrupted>() => return self.stop(session, at),
                     validation => validation?,
                 };
