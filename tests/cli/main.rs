@@ -3,6 +3,7 @@
 
 mod data;
 mod errors;
+mod features;
 mod inspect;
 mod interrupted;
 mod program;
