@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod interrupt;
 mod loader;
+mod memory;
 mod plots;
 mod progress;
 mod results;
@@ -51,6 +52,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),
         Command::DataCheck(settings) => commands::data::check(&settings, &mut io::stdout().lock()),
         Command::DataSynth(settings) => commands::data::synth(&settings),
+        Command::Bench(settings) => commands::bench::run(&settings, &mut io::stdout().lock()),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),
         Command::Detect(settings) => commands::detect::run(settings),

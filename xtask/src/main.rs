@@ -1,4 +1,6 @@
-//! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask setup`.
+//! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench`.
+
+mod bench;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -23,8 +25,9 @@ fn main() -> ExitCode {
         Some("lint") => lint(),
         Some("setup") => setup(),
         Some("fuzz") => fuzz(),
+        Some("bench") => bench::run(std::env::args().skip(2)),
         _ => {
-            println!("{HELP}");
+            println!("{HELP}\n{}", bench::HELP);
             return ExitCode::from(2);
         }
     };

@@ -1,6 +1,7 @@
 //! The command line: raw flags are parsed first, then checked and settled into one struct per
 //! command, which the rest of the program trusts.
 
+mod bench;
 mod data;
 mod detect;
 mod inspect;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+pub use bench::{BenchCase, BenchSettings};
 pub use data::{CheckSettings, SynthSettings};
 pub use detect::DetectSettings;
 pub use inspect::{InspectSettings, Subject};
@@ -55,6 +57,9 @@ enum Raw {
     /// Show an architecture, its parameters, and what freezing would do
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Inspect(inspect::RawInspect),
+    /// Measure the time and memory of a training step or of inference on this machine
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Bench(bench::RawBench),
     /// List the devices that --device can name
     #[command(infer_long_args = true)]
     Devices(RawDevices),
@@ -77,6 +82,7 @@ pub enum Command {
     Val(ValSettings),
     Detect(DetectSettings),
     Inspect(InspectSettings),
+    Bench(BenchSettings),
     Devices { json: bool },
     DataCheck(CheckSettings),
     DataSynth(SynthSettings),
@@ -125,6 +131,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         Raw::Val(raw) => Command::Val(raw.settle(&mut notes)?),
         Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
         Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),
+        Raw::Bench(raw) => Command::Bench(raw.settle(&mut notes)?),
         Raw::Devices(raw) => Command::Devices { json: raw.json },
         Raw::Data(data::RawData::Check(raw)) => Command::DataCheck(raw.settle()),
         Raw::Data(data::RawData::Synth(raw)) => Command::DataSynth(raw.settle()?),

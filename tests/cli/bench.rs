@@ -1,0 +1,96 @@
+//! `bench`: figures that are well formed, whatever the machine's speed.
+
+use std::path::Path;
+
+use frostline::weights::Checkpoint;
+use serde_json::{Value, json};
+
+use crate::program::{run, weights};
+
+fn bench(args: &[&str]) -> Value {
+    let small = [
+        "--imgsz",
+        "64",
+        "--batch-size",
+        "2",
+        "--steps",
+        "2",
+        "--warmup",
+        "1",
+    ];
+    let args = [&["bench", "--json", "--device", "cpu"], &small[..], args].concat();
+    let outcome = run(Path::new("."), &args).expect_code(0);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+fn assert_plausible(report: &Value) {
+    let number = |key: &str| report["step_ms"][key].as_f64().unwrap();
+    assert!(0.0 < number("min"), "{report}");
+    assert!(
+        number("min") <= number("median") && number("median") <= number("max"),
+        "{report}"
+    );
+    let rate = report["pictures_per_s"].as_f64().unwrap();
+    assert!(
+        (rate * number("median") - 2.0 * 1e3).abs() < 1e-6,
+        "{report}"
+    );
+    assert!(report["check"].as_f64().unwrap().is_finite(), "{report}");
+    if cfg!(target_os = "linux") {
+        // At least the weights, their average and the memory of the optimizer.
+        assert!(
+            report["memory_growth_mib"].as_f64().unwrap() > 7.0,
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_frozen_training_step_has_figures() {
+    let report = bench(&["--cfg", "yolov5n", "--freeze", "24"]);
+    assert_plausible(&report);
+    for (key, wanted) in [
+        ("task", json!("train")),
+        ("architecture", json!("yolov5n")),
+        ("classes", json!(80)),
+        ("imgsz", json!(64)),
+        ("batch_size", json!(2)),
+        ("steps", json!(2)),
+        ("freeze", json!("0–23 frozen, 24 trains")),
+    ] {
+        assert_eq!(report[key], wanted, "{key}");
+    }
+}
+
+#[test]
+fn inference_has_figures_and_leaves_the_weights_it_ran_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.safetensors");
+    let save = saved.to_str().unwrap();
+    let report = bench(&["--infer", "--weights", &weights(), "--save-weights", save]);
+    assert_plausible(&report);
+    assert_eq!(
+        (&report["task"], &report["classes"]),
+        (&json!("infer"), &json!(3))
+    );
+    let (saved, read) = (
+        Checkpoint::read(&saved).unwrap(),
+        Checkpoint::read(weights()).unwrap(),
+    );
+    assert_eq!(saved.tensors.len(), read.tensors.len());
+    for (name, data) in &read.tensors {
+        let (_, copy) = saved
+            .tensors
+            .iter()
+            .find(|(other, _)| other == name)
+            .unwrap();
+        assert!(data.iter::<f32>().eq(copy.iter::<f32>()), "{name}");
+    }
+    let again = bench(&["--infer", "--cfg", "yolov5n", "--weights", save]);
+    assert_eq!(again["check"], report["check"]);
+}
+
+#[test]
+fn freezing_says_nothing_about_inference() {
+    run(Path::new("."), &["bench", "--infer", "--freeze", "10"]).expect_code(2);
+}
