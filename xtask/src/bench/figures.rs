@@ -105,6 +105,9 @@ pub fn against(figure: f64, bar: Option<f64>, digits: usize) -> String {
 /// The table of all cases. On a GPU it shows pictures per second; the memory there is the driver's affair.
 pub fn table(measured: &[Measured], titles: [&str; 2], gpu: bool) -> String {
     let [first, second] = titles;
+    if measured.is_empty() {
+        return String::new();
+    }
     let mut text = if gpu {
         format!(
             "Pictures per second; the ratio is time of Frostline / time of {first}, with its bar.\n\n\
