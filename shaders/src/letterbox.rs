@@ -1,8 +1,6 @@
 //! RGBA bytes to the network's input, in one pass.
 
-use std::fmt;
-
-use crate::Kernel;
+use crate::{Kernel, Misfit};
 
 /// Fraction bits of a bilinear coefficient, as a factor.
 const COEFFICIENT_ONE: f32 = 2048.0;
@@ -10,25 +8,6 @@ const COEFFICIENT_ONE: f32 = 2048.0;
 const LONGEST: u32 = 16_384;
 /// Channels of the network's input.
 const CHANNELS: usize = 3;
-
-/// Sizes that do not fit together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
-    found: String,
-    expected: &'static str,
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "letterbox: found {}, expected {}",
-            self.found, self.expected
-        )
-    }
-}
-
-impl std::error::Error for Misfit {}
 
 /// Where one picture goes in a batch `[B, 3, H, W]`: resized (bilinear), padded with grey, `0..=1`.
 ///
@@ -39,10 +18,10 @@ impl std::error::Error for Misfit {}
 ///
 /// | binding | kind | content |
 /// |---|---|---|
-/// | 0 | uniform | [`Letterbox::uniforms`] |
-/// | 1 | storage, read | the picture, 4 bytes a pixel, row after row without gaps |
-/// | 2 | storage, read | [`Letterbox::taps`]; depends on the sizes alone, so that a video needs it once |
-/// | 3 | storage, read and write | the batch, single precision |
+/// | 0 | storage | the picture, 4 bytes a pixel, row after row without gaps |
+/// | 1 | storage | [`Letterbox::taps`]; depends on the sizes alone, so that a video needs it once |
+/// | 2 | storage | the batch, single precision |
+/// | 3 | uniform | [`Letterbox::uniforms`] |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Letterbox {
     source: [u32; 2],
@@ -79,6 +58,7 @@ impl Letterbox {
         for size in [source, resized, out] {
             if size.iter().any(|side| !(1..=LONGEST).contains(side)) {
                 return Err(Misfit {
+                    kernel: Self::KERNEL.name,
                     found: format!("{} x {} pixels", size[0], size[1]),
                     expected: "sides from 1 to 16384 pixels",
                 });
@@ -90,6 +70,7 @@ impl Letterbox {
                 .is_none_or(|end| end > out[axis])
         }) {
             return Err(Misfit {
+                kernel: Self::KERNEL.name,
                 found: format!(
                     "a picture of {} x {} at ({}, {}) in {} x {} pixels",
                     resized[0], resized[1], before[0], before[1], out[0], out[1]
@@ -117,10 +98,10 @@ impl Letterbox {
         Self { fill, ..self }
     }
 
-    /// Content of binding 0.
-    pub fn uniforms(&self) -> [u8; 40] {
+    /// Content of the uniform.
+    pub fn uniforms(&self) -> [u32; 10] {
         let [source, resized, before, out] = [self.source, self.resized, self.before, self.out];
-        let words = [
+        [
             source[0],
             source[1],
             resized[0],
@@ -131,22 +112,13 @@ impl Letterbox {
             out[1],
             u32::from(self.fill),
             self.picture,
-        ];
-        let mut bytes = [0; 40];
-        for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-            *bytes = word.to_le_bytes();
-        }
-        bytes
+        ]
     }
 
-    /// Content of binding 2: 16 bytes for every column of the resized picture, then for every row.
-    pub fn taps(&self) -> Vec<u8> {
+    /// Content of binding 1: 4 words for every column of the resized picture, then for every row.
+    pub fn taps(&self) -> Vec<i32> {
         let axes = [0, 1].map(|axis| taps(self.source[axis], self.resized[axis]));
-        axes.iter()
-            .flatten()
-            .flatten()
-            .flat_map(|word| word.to_le_bytes())
-            .collect()
+        axes.into_iter().flatten().flatten().collect()
     }
 
     /// How many workgroups to dispatch.
@@ -154,7 +126,7 @@ impl Letterbox {
         Self::KERNEL.workgroups([self.out[0], self.out[1], 1])
     }
 
-    /// Bytes of the picture in binding 1.
+    /// Bytes of the picture.
     pub fn picture_bytes(&self) -> usize {
         4 * self.source[0] as usize * self.source[1] as usize
     }
@@ -170,6 +142,7 @@ impl Letterbox {
     /// When `rgba` is not a picture of the source's size or `batch` ends before the picture does.
     pub fn run(&self, rgba: &[u8], batch: &mut [f32]) -> Result<(), Misfit> {
         let wrong = |what, found: usize, expected| Misfit {
+            kernel: Self::KERNEL.name,
             found: format!("{found} {what}"),
             expected,
         };

@@ -14,13 +14,13 @@ struct Letterbox {
     picture: u32,
 }
 
-@group(0) @binding(0) var<uniform> letterbox: Letterbox;
 // A pixel per word, red in the lowest byte, row after row. Alpha is not looked at.
-@group(0) @binding(1) var<storage, read> rgba: array<u32>;
+@group(0) @binding(0) var<storage, read_write> rgba: array<u32>;
 // Two source positions and their weights (of 2048): for every column of `resized`, then for every row.
-@group(0) @binding(2) var<storage, read> taps: array<vec4<i32>>;
+@group(0) @binding(1) var<storage, read_write> taps: array<vec4<i32>>;
 // [B, 3, H, W]
-@group(0) @binding(3) var<storage, read_write> planes: array<f32>;
+@group(0) @binding(2) var<storage, read_write> planes: array<f32>;
+@group(0) @binding(3) var<uniform> letterbox: Letterbox;
 
 fn pixel(x: i32, y: i32) -> vec3<i32> {
     let word = rgba[u32(y) * letterbox.source.x + u32(x)];

@@ -14,24 +14,22 @@ const INTERRUPTED: i32 = 130;
 /// Kills per test run; `FROSTLINE_KILLS` asks for more.
 const KILLS: usize = 3;
 
-fn arguments(name: &str) -> Vec<String> {
+fn arguments(name: &str, more: &[&str]) -> Vec<String> {
     // Momentum, Adam's memory and a change of the plan must all survive.
-    training(
-        5,
-        &[
-            "--freeze",
-            "10; 5@3",
-            "--optimizer",
-            "AdamW",
-            "--hyp-set",
-            "lr0=0.001",
-            "--noplots",
-            "--seed",
-            "3",
-            "--name",
-            name,
-        ],
-    )
+    let flags = [
+        "--freeze",
+        "10; 5@3",
+        "--optimizer",
+        "AdamW",
+        "--hyp-set",
+        "lr0=0.001",
+        "--noplots",
+        "--seed",
+        "3",
+        "--name",
+        name,
+    ];
+    training(5, &[&flags, more].concat())
 }
 
 fn resume(name: &str) -> Vec<String> {
@@ -56,21 +54,21 @@ fn interrupt(child: &Child) {
 }
 
 /// A run to its end that nobody interrupts, and how long it took.
-fn reference(folder: &Path) -> (PathBuf, Duration) {
+fn reference(folder: &Path, more: &[&str]) -> (PathBuf, Duration) {
     let started = Instant::now();
-    run(folder, &borrowed(&arguments("reference"))).expect_code(0);
+    run(folder, &borrowed(&arguments("reference", more))).expect_code(0);
     (folder.join("runs/train/reference"), started.elapsed())
 }
 
 #[test]
 fn a_run_that_is_interrupted_three_times_ends_in_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    let (reference, _) = reference(folder.path());
+    let (reference, _) = reference(folder.path(), &[]);
     let run_folder = folder.path().join("runs/train/stopped");
     let last = run_folder.join("weights/last.safetensors");
 
     // In the first epoch, before anything was validated.
-    let mut child = start(folder.path(), &borrowed(&arguments("stopped")));
+    let mut child = start(folder.path(), &borrowed(&arguments("stopped", &[])));
     assert!(
         wait_until(&mut child, || last.is_file()),
         "{:?}",
@@ -137,12 +135,26 @@ fn random_below(limit: u128, salt: usize) -> u128 {
 
 #[test]
 fn a_run_that_is_killed_at_random_moments_always_resumes_and_ends_in_the_same_bits() {
+    killed_at_random_moments(&[], &[]);
+}
+
+#[test]
+fn a_killed_run_on_features_from_the_disk_ends_in_the_bits_of_one_in_memory() {
+    let views = ["--views", "2", "--cache-features"];
+    killed_at_random_moments(
+        &[&views[..], &["ram"]].concat(),
+        &[&views[..], &["disk"]].concat(),
+    );
+}
+
+/// Kills runs with the flags `more`, and compares what they end in with a whole run with the flags `whole`.
+fn killed_at_random_moments(whole: &[&str], more: &[&str]) {
     let kills: usize = std::env::var("FROSTLINE_KILLS")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(KILLS);
     let folder = tempfile::tempdir().unwrap();
-    let (reference, whole) = reference(folder.path());
+    let (reference, whole) = reference(folder.path(), whole);
     let (mut killed, mut runs, mut attempt) = (0, 0, 0);
     let mut name = String::from("killed0");
     loop {
@@ -158,7 +170,7 @@ fn a_run_that_is_killed_at_random_moments_always_resumes_and_ends_in_the_same_bi
         let args = if resumes {
             resume(&name)
         } else {
-            arguments(&name)
+            arguments(&name, more)
         };
         let rows_before = rows(&run_folder);
         let child = start(folder.path(), &borrowed(&args));

@@ -4,6 +4,7 @@
 mod bench;
 mod data;
 mod errors;
+mod features;
 mod inspect;
 mod interrupted;
 mod program;

@@ -12,9 +12,9 @@ use frostline::weights::Checkpoint;
 use frostline_tests::golden;
 
 /// Side of the pictures in pixels.
-const SIDE: usize = 64;
+pub const SIDE: usize = 64;
 /// Rates that move every tensor visibly in one step, without warm-up.
-const RATES: Rates = Rates {
+pub const RATES: Rates = Rates {
     bias: 0.01,
     weight: 0.01,
     norm: 0.01,
@@ -31,7 +31,7 @@ pub fn architecture() -> Architecture {
 
 /// The golden yolov5n: its statistics fit its weights, so that gradients reach every tensor. In a fresh network
 /// whose statistics are fixed, signals fade until a step is smaller than a weight's last bit.
-fn network(device: &Device) -> Yolov5 {
+pub fn network(device: &Device) -> Yolov5 {
     static GOLDEN: OnceLock<Checkpoint> = OnceLock::new();
     let checkpoint = GOLDEN
         .get_or_init(|| Checkpoint::read(golden("model/yolov5n_nc3_pickled_half.pt")).unwrap());
@@ -63,7 +63,7 @@ pub fn plan(spec: &str) -> frostline::Result<FreezePlan> {
 }
 
 /// Two pictures of pseudo-random pixels with a large and a small box each.
-fn batch(seed: u8) -> Batch {
+pub fn batch(seed: u8) -> Batch {
     let pixels = (0..2 * 3 * SIDE * SIDE)
         .map(|i| (i.wrapping_mul(37 + usize::from(seed)) >> 3) as u8)
         .collect();

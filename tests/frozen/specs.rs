@@ -10,7 +10,7 @@ use crate::network::{assert_kept, both, plan, session, train};
 /// A case trains a network for two steps.
 const CASES: u32 = 24;
 
-fn config() -> ProptestConfig {
+pub fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -68,7 +68,7 @@ fn set() -> impl Strategy<Value = String> {
 }
 
 /// A plan that fits the network; most sets do.
-fn fitting() -> impl Strategy<Value = FreezePlan> {
+pub fn fitting() -> impl Strategy<Value = FreezePlan> {
     set().prop_filter_map("freezes everything or names nothing", |spec| {
         plan(&spec).ok()
     })

@@ -21,6 +21,7 @@ fn the_official_weights_find_what_the_reference_finds() {
     let device = Device::flex();
     let mut model = Yolov5::new(checkpoint.architecture.clone().unwrap(), 0, &device);
     model.load(&checkpoint.tensors, &device);
+    let mut model = model.fold();
     let goldens = golden_json("official_yolov5n_detections.json");
     let cases = goldens["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 4);
@@ -74,7 +75,7 @@ fn test_time_augmentation_gives_the_golden_rows() {
     use burn::tensor::Tensor;
     use frostline_tests::{golden_tensors, largest_difference};
     let device = Device::flex();
-    let mut model = crate::network::golden_model(&device);
+    let mut model = crate::network::golden_model(&device).fold();
     let input = golden_tensors("model/inputs_u8.safetensors")
         .remove("in96x160")
         .unwrap();

@@ -237,7 +237,8 @@ fn header(picture: &Picture) -> std::io::Result<Vec<u8>> {
         let side = u32::try_from(side).map_err(std::io::Error::other)?;
         header.extend(side.to_le_bytes());
     }
-    header.extend(checksum(&header[MAGIC.len()..], picture.image.as_raw()).to_le_bytes());
+    let sum = checksum(&[&header[MAGIC.len()..], picture.image.as_raw()]);
+    header.extend(sum.to_le_bytes());
     Ok(header)
 }
 
@@ -255,7 +256,7 @@ fn from_bytes(mut bytes: Vec<u8>) -> Option<Picture> {
     let pixels = &bytes[HEADER_BYTES..];
     let intact = magic == MAGIC
         && pixels.len() as u64 == u64::from(w) * u64::from(h) * 3
-        && sum == checksum(sides, pixels).to_le_bytes();
+        && sum == checksum(&[sides, pixels]).to_le_bytes();
     if !intact {
         return None;
     }
@@ -265,17 +266,16 @@ fn from_bytes(mut bytes: Vec<u8>) -> Option<Picture> {
 }
 
 /// Tells damage, not malice: eight bytes a step, so that it costs nothing beside the reading.
-fn checksum(head: &[u8], pixels: &[u8]) -> u64 {
+pub(crate) fn checksum(parts: &[&[u8]]) -> u64 {
     // The odd constant of the golden ratio, as in Fibonacci hashing.
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut sum = pixels.len() as u64;
-    for bytes in [head, pixels] {
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
-            sum = (sum.rotate_left(5) ^ word).wrapping_mul(MIX);
+    let mut sum = parts.last().map_or(0, |part| part.len()) as u64;
+    for bytes in parts {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            sum = (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(MIX);
         }
-        for &byte in words.remainder() {
+        for &byte in rest {
             sum = (sum.rotate_left(5) ^ u64::from(byte)).wrapping_mul(MIX);
         }
     }
@@ -284,11 +284,16 @@ fn checksum(head: &[u8], pixels: &[u8]) -> u64 {
 
 /// Half of what is free.
 fn default_budget_bytes() -> u64 {
-    free_memory_bytes().unwrap_or(UNKNOWN_MEMORY_BYTES) / 2
+    free_memory_bytes() / 2
 }
 
-/// What Linux says is available, within the limit of the container.
-fn free_memory_bytes() -> Option<u64> {
+/// Memory that is free: what Linux says is available, within the limit of the container; elsewhere an
+/// assumption of 2 GiB.
+pub fn free_memory_bytes() -> u64 {
+    available_bytes().unwrap_or(UNKNOWN_MEMORY_BYTES)
+}
+
+fn available_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let row = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
     let kib: u64 = row.trim().trim_end_matches("kB").trim().parse().ok()?;

@@ -28,6 +28,8 @@ pub struct OpenOptions {
     /// Decode every picture once, so that a corrupt one is left out now and does not end training
     /// later. Without it only headers and file ends are looked at, which is faster on large sets.
     pub verify_pixels: bool,
+    /// Hash the content of every picture into [`Item::content`].
+    pub hash_contents: bool,
     /// Whether and where to keep decoded pictures.
     pub cache: CacheOptions,
 }
@@ -40,6 +42,7 @@ impl Default for OpenOptions {
             purpose: Purpose::Train,
             require_labels: true,
             verify_pixels: true,
+            hash_contents: false,
             cache: CacheOptions::default(),
         }
     }
@@ -56,6 +59,8 @@ pub struct Item {
     pub labels: Vec<Label>,
     /// The outline of each label, where it was given as a polygon; empty when there is none.
     pub segments: Vec<Option<Segment>>,
+    /// SHA-256 of its file, when [`OpenOptions::hash_contents`] asked for it.
+    pub content: Option<[u8; 32]>,
 }
 
 /// What was counted while opening a set.
@@ -127,7 +132,7 @@ impl Dataset {
                 config.nc()
             },
             decode: options.verify_pixels,
-            hash: false,
+            hash: options.hash_contents,
         };
         let scanned = scan.run(&paths, progress);
 
@@ -168,6 +173,7 @@ impl Dataset {
                 size,
                 labels: file.labels,
                 segments: file.segments,
+                content: seen.hash,
             });
         }
 

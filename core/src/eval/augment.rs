@@ -5,7 +5,7 @@ use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions, PadMode};
 use burn::tensor::{Tensor, s};
 
-use crate::model::Yolov5;
+use crate::model::Folded;
 
 /// Growth and mirroring of each view.
 const VIEWS: [(f64, bool); 3] = [(1.0, false), (0.83, true), (0.67, false)];
@@ -14,7 +14,7 @@ const FILL: f64 = 0.447;
 
 /// Rows `[B, N, 5+C]` in pixels of `image` `[B, 3, H, W]`. The largest view leaves out its rows on the
 /// coarsest scale, the smallest view its rows on the finest: there each is least sure.
-pub fn predict(model: &mut Yolov5, image: Tensor<4>) -> Tensor<3> {
+pub fn predict(model: &mut Folded, image: Tensor<4>) -> Tensor<3> {
     let [batch, _, height, width] = image.dims();
     let strides = model.architecture().strides();
     let stride = strides.iter().copied().max().unwrap_or(32);

@@ -11,7 +11,7 @@ use crate::data::letterbox::{Letterbox, LetterboxOptions};
 use crate::data::transform::batch;
 use crate::data::{Placement, Sample};
 use crate::error::Result;
-use crate::model::Yolov5;
+use crate::model::Folded;
 use crate::train::session::image_tensor;
 
 /// The objects on `image`, in its own pixels. The picture is fitted into `imgsz` with as little padding
@@ -20,7 +20,7 @@ use crate::train::session::image_tensor;
 /// # Errors
 /// When the device fails.
 pub async fn detect(
-    model: &mut Yolov5,
+    model: &mut Folded,
     image: &RgbImage,
     path: &Path,
     imgsz: usize,

@@ -1,13 +1,13 @@
 //! Validation of a network on labelled batches: losses, detections, metrics.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use super::{ConfusionMatrix, Detection, Evaluator, Metrics, NmsOptions, nms};
 use crate::data::letterbox::scale_boxes;
 use crate::data::{Batch, Label, Placement};
 use crate::error::Result;
 use crate::loss::DetectionLoss;
-use crate::model::{Mode, Yolov5};
+use crate::model::{Features, Folded};
 use crate::train::session::image_tensor;
 
 /// How detections are made during validation.
@@ -76,28 +76,49 @@ impl Validator {
     /// When the device fails.
     pub async fn batch(
         &mut self,
-        model: &mut Yolov5,
+        model: &mut Folded,
         loss: Option<&DetectionLoss>,
         batch: &Batch,
         device: &Device,
     ) -> Result<Vec<Vec<Detection>>> {
         let image = image_tensor(batch, device);
-        let rows = if self.options.augment {
-            super::augment::predict(model, image)
-        } else {
-            let heads = model.forward(image, Mode::Infer);
-            if let Some(loss) = loss {
-                let items = loss.forward(heads.clone(), &batch.targets).items;
-                let items = items
-                    .into_data_async()
-                    .await
-                    .map_err(crate::device::failed)?;
-                for (sum, item) in self.loss.iter_mut().zip(items.iter::<f64>()) {
-                    *sum += item;
-                }
+        if self.options.augment {
+            let rows = super::augment::predict(model, image);
+            return self.count(rows, batch).await;
+        }
+        self.batch_from(0, Features::image(image), model, loss, batch)
+            .await
+    }
+
+    /// As [`Validator::batch`], from module `first` on: `features` is what the modules before it left.
+    /// Pixels are not looked at.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn batch_from(
+        &mut self,
+        first: usize,
+        features: Features,
+        model: &mut Folded,
+        loss: Option<&DetectionLoss>,
+        batch: &Batch,
+    ) -> Result<Vec<Vec<Detection>>> {
+        let heads = model.run(first..model.modules(), features).heads;
+        if let Some(loss) = loss {
+            let items = loss.forward(heads.clone(), &batch.targets).items;
+            let items = items
+                .into_data_async()
+                .await
+                .map_err(crate::device::failed)?;
+            for (sum, item) in self.loss.iter_mut().zip(items.iter::<f64>()) {
+                *sum += item;
             }
-            model.decode(heads)
-        };
+        }
+        self.count(model.decode(heads), batch).await
+    }
+
+    /// Counts the detections in decoded rows `[B, N, 5+C]`.
+    async fn count(&mut self, rows: Tensor<3>, batch: &Batch) -> Result<Vec<Vec<Detection>>> {
         let [count, per_picture, outputs] = rows.dims();
         let rows = rows
             .into_data_async()

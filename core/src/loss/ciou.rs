@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, s};
 
-const EPSILON: f64 = 1e-7;
+pub(super) const EPSILON: f64 = 1e-7;
 
 /// CIoU of each predicted box with its target, both `[N, 4]` as `cx, cy, w, h`; returns `[N]`.
 /// Gradients flow to the prediction; the trade-off factor alpha is a constant, as the paper has it.

@@ -3,5 +3,6 @@
 pub mod assign;
 pub mod ciou;
 pub mod detection;
+mod scale;
 
 pub use detection::{DetectionLoss, LossOutput};

@@ -1,7 +1,5 @@
 //! The building blocks between image and Detect, named as in the checkpoint.
 
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::architecture::ParameterKind;
 use super::norm::BatchNorm;
 use super::state::{Mode, Visitor};
-use crate::ops::conv2d;
+use crate::ops::{conv2d, pool_pyramid};
 
 /// Uniform in `±1/√fan_in`, the field's default for convolutions. Drawn on the host, so that a seed
 /// gives the same network on every device.
@@ -27,6 +25,13 @@ pub(super) fn uniform<const D: usize>(
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
+/// A convolution with what normalises and activates it: [`Conv`], or
+/// [`FoldedConv`](super::folded::FoldedConv) where nothing of it can change.
+pub trait ConvBlock {
+    /// `[B, C_in, H, W]` to `[B, C_out, H/stride, W/stride]`.
+    fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4>;
+}
+
 /// Convolution without bias, BatchNorm, SiLU.
 #[derive(Debug, Clone)]
 pub struct Conv {
@@ -34,8 +39,8 @@ pub struct Conv {
     pub weight: Tensor<4>,
     /// The normalisation behind it.
     pub bn: BatchNorm,
-    stride: usize,
-    padding: usize,
+    pub(super) stride: usize,
+    pub(super) padding: usize,
 }
 
 impl Conv {
@@ -61,12 +66,6 @@ impl Conv {
         Self::new(c1, c2, kernel, 1, kernel / 2, rng, device)
     }
 
-    /// `[B, C_in, H, W]` to `[B, C_out, H/stride, W/stride]`.
-    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let x = conv2d(x, self.weight.clone(), None, self.stride, self.padding);
-        self.bn.forward_silu(x, mode)
-    }
-
     /// Visits `conv.weight` and the norm.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
         visitor.parameter(
@@ -78,11 +77,18 @@ impl Conv {
     }
 }
 
+impl ConvBlock for Conv {
+    fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let x = conv2d(x, self.weight.clone(), None, self.stride, self.padding);
+        self.bn.forward_silu(x, mode)
+    }
+}
+
 /// 1×1 then 3×3 convolution, added to the input when `shortcut`.
 #[derive(Debug, Clone)]
-pub struct Bottleneck {
-    cv1: Conv,
-    cv2: Conv,
+pub struct Bottleneck<C = Conv> {
+    cv1: C,
+    cv2: C,
     shortcut: bool,
 }
 
@@ -96,13 +102,6 @@ impl Bottleneck {
         }
     }
 
-    /// Shape is kept.
-    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let y = self.cv1.forward(x.clone(), mode);
-        let y = self.cv2.forward(y, mode);
-        if self.shortcut { x + y } else { y }
-    }
-
     /// Visits both convolutions.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
         self.cv1.visit(&format!("{path}.cv1"), visitor);
@@ -110,13 +109,33 @@ impl Bottleneck {
     }
 }
 
+impl<C> Bottleneck<C> {
+    /// The same block of other convolutions.
+    pub(super) fn map<D>(&self, make: &impl Fn(&C) -> D) -> Bottleneck<D> {
+        Bottleneck {
+            cv1: make(&self.cv1),
+            cv2: make(&self.cv2),
+            shortcut: self.shortcut,
+        }
+    }
+}
+
+impl<C: ConvBlock> Bottleneck<C> {
+    /// Shape is kept.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let y = self.cv1.forward(x.clone(), mode);
+        let y = self.cv2.forward(y, mode);
+        if self.shortcut { x + y } else { y }
+    }
+}
+
 /// `cv3(cat(m(cv1 x), cv2 x))` with `n` bottlenecks in `m`.
 #[derive(Debug, Clone)]
-pub struct C3 {
-    cv1: Conv,
-    cv2: Conv,
-    cv3: Conv,
-    m: Vec<Bottleneck>,
+pub struct C3<C = Conv> {
+    cv1: C,
+    cv2: C,
+    cv3: C,
+    m: Vec<Bottleneck<C>>,
 }
 
 impl C3 {
@@ -140,16 +159,6 @@ impl C3 {
         }
     }
 
-    /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
-    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let mut deep = self.cv1.forward(x.clone(), mode);
-        for bottleneck in &mut self.m {
-            deep = bottleneck.forward(deep, mode);
-        }
-        let shallow = self.cv2.forward(x, mode);
-        self.cv3.forward(Tensor::cat(vec![deep, shallow], 1), mode)
-    }
-
     /// Visits in state-dict order.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
         self.cv1.visit(&format!("{path}.cv1"), visitor);
@@ -161,11 +170,35 @@ impl C3 {
     }
 }
 
+impl<C> C3<C> {
+    /// The same block of other convolutions.
+    pub(super) fn map<D>(&self, make: &impl Fn(&C) -> D) -> C3<D> {
+        C3 {
+            cv1: make(&self.cv1),
+            cv2: make(&self.cv2),
+            cv3: make(&self.cv3),
+            m: self.m.iter().map(|block| block.map(make)).collect(),
+        }
+    }
+}
+
+impl<C: ConvBlock> C3<C> {
+    /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let mut deep = self.cv1.forward(x.clone(), mode);
+        for bottleneck in &mut self.m {
+            deep = bottleneck.forward(deep, mode);
+        }
+        let shallow = self.cv2.forward(x, mode);
+        self.cv3.forward(Tensor::cat(vec![deep, shallow], 1), mode)
+    }
+}
+
 /// Spatial pyramid pooling, fast: three chained max pools, concatenated.
 #[derive(Debug, Clone)]
-pub struct Sppf {
-    cv1: Conv,
-    cv2: Conv,
+pub struct Sppf<C = Conv> {
+    cv1: C,
+    cv2: C,
     kernel: usize,
 }
 
@@ -180,21 +213,28 @@ impl Sppf {
         }
     }
 
-    /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
-    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let options = MaxPoolOptions::new([self.kernel; 2])
-            .with_stride([1, 1])
-            .with_padding([self.kernel / 2; 2]);
-        let x = self.cv1.forward(x, mode);
-        let y1 = max_pool2d(x.clone(), options.clone());
-        let y2 = max_pool2d(y1.clone(), options.clone());
-        let y3 = max_pool2d(y2.clone(), options);
-        self.cv2.forward(Tensor::cat(vec![x, y1, y2, y3], 1), mode)
-    }
-
     /// Visits in state-dict order.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
         self.cv1.visit(&format!("{path}.cv1"), visitor);
         self.cv2.visit(&format!("{path}.cv2"), visitor);
+    }
+}
+
+impl<C> Sppf<C> {
+    /// The same block of other convolutions.
+    pub(super) fn map<D>(&self, make: &impl Fn(&C) -> D) -> Sppf<D> {
+        Sppf {
+            cv1: make(&self.cv1),
+            cv2: make(&self.cv2),
+            kernel: self.kernel,
+        }
+    }
+}
+
+impl<C: ConvBlock> Sppf<C> {
+    /// `[B, C_in, H, W]` to `[B, C_out, H, W]`.
+    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
+        let x = self.cv1.forward(x, mode);
+        self.cv2.forward(pool_pyramid(x, self.kernel), mode)
     }
 }

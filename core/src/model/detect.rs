@@ -59,6 +59,17 @@ impl Detect {
             .collect()
     }
 
+    /// The same head on the plain device.
+    pub(super) fn plain(&self) -> Self {
+        let plain = |(weight, bias): &(Tensor<4>, Tensor<1>)| {
+            let (weight, bias) = (weight.clone(), bias.clone());
+            (weight.without_autodiff(), bias.without_autodiff())
+        };
+        Self {
+            m: self.m.iter().map(plain).collect(),
+        }
+    }
+
     /// Visits weight and bias per scale.
     pub fn visit<V: Visitor>(&mut self, path: &str, visitor: &mut V) {
         for (i, (weight, bias)) in self.m.iter_mut().enumerate() {

@@ -4,6 +4,8 @@ pub mod architecture;
 pub mod blocks;
 pub mod costs;
 pub mod detect;
+pub mod folded;
+mod layer;
 pub mod norm;
 mod parameter;
 mod row_reader;
@@ -14,6 +16,7 @@ mod yaml;
 pub mod yolov5;
 
 pub use architecture::{Architecture, Size};
+pub use folded::Folded;
 pub use norm::BatchNorm;
 pub use state::{Mode, Visitor};
 pub use yolov5::{Features, Yolov5};

@@ -4,8 +4,8 @@
 use burn::tensor::{Device, Tensor};
 
 use super::architecture::ParameterKind;
-use super::state::{Mode, Visitor};
-use crate::ops::{bn_silu_fixed, bn_silu_train};
+use super::state::{Mode, Visitor, take};
+use crate::ops::{blend, bn_silu_fixed, bn_silu_train};
 
 /// Added to the variance before the square root.
 pub const EPSILON: f64 = 1e-3;
@@ -59,8 +59,12 @@ impl BatchNorm {
         let seen = (batch * height * width) as f64;
         let (y, mean, variance) = bn_silu_train(x, weight, bias, EPSILON);
         let unbiased = seen / (seen - 1.0).max(1.0);
-        self.running_mean = blend(&self.running_mean, mean, 1.0);
-        self.running_var = blend(&self.running_var, variance, unbiased);
+        for (running, batch, scale) in [
+            (&mut self.running_mean, mean, 1.0),
+            (&mut self.running_var, variance, unbiased),
+        ] {
+            *running = blend(take(running), batch, 1.0 - MOMENTUM, MOMENTUM * scale);
+        }
         self.num_batches_tracked += 1;
         y
     }
@@ -80,8 +84,4 @@ impl BatchNorm {
             &mut self.num_batches_tracked,
         );
     }
-}
-
-fn blend(running: &Tensor<1>, batch: Tensor<1>, scale: f64) -> Tensor<1> {
-    running.clone().mul_scalar(1.0 - MOMENTUM) + batch.mul_scalar(MOMENTUM * scale)
 }

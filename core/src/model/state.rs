@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use sha2::{Digest, Sha256};
 
 use super::architecture::ParameterKind;
 use super::norm::BatchNorm;
@@ -41,6 +42,12 @@ pub trait Visitor {
     {
         norm.visit_parts(path, self);
     }
+}
+
+/// Takes a tensor out of the network, to be put back changed: whoever holds a tensor alone may change it
+/// in place. What it leaves behind is on the CPU whatever the device, for nobody reads it.
+pub fn take<const D: usize>(tensor: &mut Tensor<D>) -> Tensor<D> {
+    std::mem::replace(tensor, Tensor::empty([1; D], &Device::flex()))
 }
 
 /// A piece of state as it is held.
@@ -145,6 +152,27 @@ pub async fn read_all(state: Vec<(String, Held)>) -> Result<StateDict> {
         read.push((name, held.read().await?));
     }
     Ok(read)
+}
+
+/// SHA-256 (hex) of the names, shapes and single-precision values of gathered state.
+///
+/// # Errors
+/// When the device fails.
+pub async fn digest(state: Vec<(String, Held)>) -> Result<String> {
+    let mut hasher = Sha256::new();
+    for (name, data) in read_all(state).await? {
+        hasher.update(name.as_bytes());
+        for side in data.shape().iter() {
+            hasher.update((*side as u64).to_le_bytes());
+        }
+        hasher.update(data.as_bytes());
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Puts values by name into a network; names that it lacks are left alone. Tensors are placed on the

@@ -1,56 +1,25 @@
 //! The network: modules in order, and a runner that can stop and go on anywhere.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
-use burn::tensor::{Device, Tensor, TensorData, module::interpolate};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::architecture::{Architecture, ModuleKind};
 use super::blocks::{C3, Conv, Sppf};
 use super::detect::{Detect, decode};
+pub use super::layer::Features;
+use super::layer::{Layer, run};
 use super::state::{Gather, Load, Mode, Visitor, read_all};
 use crate::error::Result;
 use crate::weights::StateDict;
-
-#[derive(Debug, Clone)]
-enum Layer {
-    Conv(Conv),
-    C3(C3),
-    Sppf(Sppf),
-    Upsample(usize),
-    Concat,
-    Detect(Detect),
-}
-
-/// What later modules still need: the image, outputs by module index, and the heads once Detect ran.
-#[derive(Debug, Clone, Default)]
-pub struct Features {
-    /// `[B, 3, H, W]` in `0..=1`, until module 0 has run.
-    pub image: Option<Tensor<4>>,
-    /// Outputs by module index.
-    pub outputs: BTreeMap<usize, Tensor<4>>,
-    /// Raw heads `[B, A·(5+C), H, W]`.
-    pub heads: Vec<Tensor<4>>,
-}
-
-impl Features {
-    /// Where every forward pass begins.
-    pub fn image(image: Tensor<4>) -> Self {
-        Self {
-            image: Some(image),
-            ..Self::default()
-        }
-    }
-}
 
 /// A YOLOv5 network.
 #[derive(Debug, Clone)]
 pub struct Yolov5 {
     architecture: Architecture,
-    modules: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
 }
 
 impl Yolov5 {
@@ -58,7 +27,7 @@ impl Yolov5 {
     pub fn new(architecture: Architecture, seed: u64, device: &Device) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let strides = architecture.strides();
-        let modules = architecture
+        let layers = architecture
             .modules
             .iter()
             .map(|module| match &module.kind {
@@ -95,7 +64,7 @@ impl Yolov5 {
             .collect();
         Self {
             architecture,
-            modules,
+            layers,
         }
     }
 
@@ -110,55 +79,35 @@ impl Yolov5 {
     }
 
     /// Runs `modules` on `features` and keeps only what modules from `modules.end` on will read.
-    pub fn run(&mut self, modules: Range<usize>, mut features: Features, mode: Mode) -> Features {
-        for index in modules {
-            let from = &self.architecture.modules[index].from;
-            let mut inputs: Vec<Tensor<4>> = if from.is_empty() {
-                features.image.take().into_iter().collect()
-            } else {
-                from.iter()
-                    .filter_map(|i| features.outputs.get(i).cloned())
-                    .collect()
-            };
-            debug_assert_eq!(
-                inputs.len(),
-                from.len().max(1),
-                "module {index} lacks an input"
-            );
-            let later = &self.architecture.modules[index + 1..];
-            features
-                .outputs
-                .retain(|i, _| later.iter().any(|module| module.from.contains(i)));
-            let output = match &mut self.modules[index] {
-                Layer::Detect(detect) => {
-                    features.heads = detect.forward(inputs);
-                    continue;
-                }
-                Layer::Concat => Tensor::cat(inputs, 1),
-                layer => {
-                    let x = inputs.swap_remove(0);
-                    match layer {
-                        Layer::Conv(conv) => conv.forward(x, mode),
-                        Layer::C3(c3) => c3.forward(x, mode),
-                        Layer::Sppf(sppf) => sppf.forward(x, mode),
-                        Layer::Upsample(scale) => {
-                            let options = InterpolateOptions::new(InterpolateMode::Nearest)
-                                .with_align_corners(false)
-                                .with_scale_factor([*scale as f32; 2]);
-                            interpolate(x, options)
-                        }
-                        Layer::Concat | Layer::Detect(_) => unreachable!("handled above"),
-                    }
-                }
-            };
-            features.outputs.insert(index, output);
+    pub fn run(&mut self, modules: Range<usize>, features: Features, mode: Mode) -> Features {
+        run(
+            &self.architecture,
+            &mut self.layers,
+            modules,
+            features,
+            mode,
+        )
+    }
+
+    /// The detection head.
+    pub fn detect(&self) -> &Detect {
+        match self.modules.last() {
+            Some(Layer::Detect(detect)) => detect,
+            _ => unreachable!("every architecture ends with Detect"),
         }
-        features
+    }
+
+    /// What the last module, Detect, reads of `features`, scale by scale.
+    pub fn detect_inputs(&self, features: &Features) -> Vec<Tensor<4>> {
+        let from = self.architecture.modules.last().map(|module| &module.from);
+        let from = from.into_iter().flatten();
+        from.filter_map(|i| features.outputs.get(i).cloned())
+            .collect()
     }
 
     /// The whole network: image `[B, 3, H, W]` in `0..=1` to raw heads `[B, A·(5+C), H, W]` per scale.
     pub fn forward(&mut self, image: Tensor<4>, mode: Mode) -> Vec<Tensor<4>> {
-        self.run(0..self.modules.len(), Features::image(image), mode)
+        self.run(0..self.layers.len(), Features::image(image), mode)
             .heads
     }
 
@@ -186,7 +135,7 @@ impl Yolov5 {
         let mut gather = Gather::new(&|_| true);
         self.visit(&mut gather);
         let mut state = read_all(gather.state).await?;
-        let detect = self.modules.len() - 1;
+        let detect = self.layers.len() - 1;
         let scales = self.architecture.anchors.len();
         let anchors: Vec<f32> = self
             .architecture
@@ -218,7 +167,7 @@ impl Yolov5 {
     /// Takes values by name, as [`crate::weights::transfer`] selected them; anchors (in cells) are taken too.
     pub fn load(&mut self, state: &[(String, TensorData)], device: &Device) {
         self.visit(&mut Load::new(state, device));
-        let name = format!("model.{}.anchors", self.modules.len() - 1);
+        let name = format!("model.{}.anchors", self.layers.len() - 1);
         if let Some((_, data)) = state.iter().find(|(n, _)| *n == name) {
             let cells: Vec<f32> = data.iter::<f32>().collect();
             let strides = self.architecture.strides();
@@ -255,7 +204,7 @@ impl Yolov5 {
 
     /// Walks all state in state-dict order.
     pub fn visit<V: Visitor>(&mut self, visitor: &mut V) {
-        for (index, layer) in self.modules.iter_mut().enumerate() {
+        for (index, layer) in self.layers.iter_mut().enumerate() {
             let path = format!("model.{index}");
             match layer {
                 Layer::Conv(conv) => conv.visit(&path, visitor),

@@ -8,9 +8,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, TensorData};
 
-use super::conv;
-use super::norm::{self, Moments, Norm, Planes};
-use super::padded::Geometry;
+use super::conv::{self, Geometry};
+use super::norm::{self, Moments, Norm, Planes, View, Wanted};
+use super::weight_gradient::weight_gradient;
 
 /// A tensor of the flex backend.
 pub type Flat = FloatTensor<Flex>;
@@ -52,6 +52,15 @@ pub trait Fused: Backend {
         stride: usize,
         padding: usize,
     ) -> FloatTensor<Self>;
+
+    /// Convolution with bias, then SiLU.
+    fn convolve_silu(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        stride: usize,
+        padding: usize,
+    ) -> FloatTensor<Self>;
 }
 
 /// A tensor of values in row-major order.
@@ -76,6 +85,23 @@ pub(super) fn values(x: &Flat) -> &[f32] {
 /// The values to own, without a copy where nobody else holds them.
 pub(super) fn into_values(x: Flat) -> Vec<f32> {
     x.into_data().try_into_vec().expect("an f32 tensor")
+}
+
+/// Values to overwrite in place of a gradient `[B, C, H, W]`. Where somebody else holds it too, or it is
+/// a part of a larger tensor, these are new and it is returned with the step from picture to picture.
+fn writable(grad: Flat) -> (Vec<f32>, Option<(Flat, usize)>) {
+    let alone = grad.is_unique() && grad.layout().start_offset() == 0;
+    if alone && grad.is_contiguous() {
+        return (into_values(grad), None);
+    }
+    let [_, channels, height, width] = grad.shape().dims();
+    let strides = grad.layout().strides();
+    let plane = (height * width) as isize;
+    if channels > 0 && strides[0] > 0 && strides[1..] == [plane, width as isize, 1] {
+        let step = strides[0].unsigned_abs();
+        return (vec![0f32; grad.shape().num_elements()], Some((grad, step)));
+    }
+    (into_values(grad), None)
 }
 
 fn planes(x: &Flat) -> Planes {
@@ -140,17 +166,17 @@ impl Fused for Flex {
     }
 
     fn convolve(x: Flat, weight: Flat, stride: usize, padding: usize) -> Flat {
-        convolve(&dense(x), &dense(weight), None, stride, padding)
+        convolve(&dense(x), &dense(weight), None, false, stride, padding)
     }
 
     fn convolve_bias(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
-        convolve(
-            &dense(x),
-            &dense(weight),
-            Some(&dense(bias)),
-            stride,
-            padding,
-        )
+        let bias = Some(&dense(bias));
+        convolve(&dense(x), &dense(weight), bias, false, stride, padding)
+    }
+
+    fn convolve_silu(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
+        let bias = Some(&dense(bias));
+        convolve(&dense(x), &dense(weight), bias, true, stride, padding)
     }
 }
 
@@ -174,9 +200,16 @@ pub(super) fn geometry(
     }
 }
 
-fn convolve(x: &Flat, weight: &Flat, bias: Option<&Flat>, stride: usize, padding: usize) -> Flat {
+fn convolve(
+    x: &Flat,
+    weight: &Flat,
+    bias: Option<&Flat>,
+    silu: bool,
+    stride: usize,
+    padding: usize,
+) -> Flat {
     let g = geometry(x.shape().dims(), weight.shape().dims(), stride, padding);
-    let y = conv::forward(values(x), values(weight), bias.map(values), g);
+    let y = conv::forward(values(x), values(weight), bias.map(values), silu, g);
     tensor(y, [g.batch, g.c_out, g.out_height(), g.out_width()])
 }
 
@@ -213,15 +246,22 @@ impl Backward<Flex, 3> for NormBackward {
             bias: values(&bias),
             epsilon,
         };
-        let mut grad = into_values(grad);
+        let (mut grad, view) = writable(grad);
         let (weights, biases) = norm::backward(
             values(&x),
             &mut grad,
+            view.as_ref().map(|(tensor, step)| View {
+                values: &tensor.storage::<f32>()[tensor.layout().start_offset()..],
+                step: *step,
+            }),
             planes(&x),
             norm,
             &moments,
-            fixed,
-            x_node.is_some(),
+            Wanted {
+                input: x_node.is_some(),
+                parameters: weight_node.is_some() || bias_node.is_some(),
+                fixed,
+            },
         );
         if let Some(node) = x_node {
             grads.register::<Flex>(node.id, tensor(grad, x.shape()));
@@ -296,7 +336,7 @@ impl<const N: usize> Backward<Flex, N> for ConvBackward {
             grads.register::<Flex>(
                 node.id,
                 tensor(
-                    conv::weight_gradient(values(&dense(x)), values(&grad), g),
+                    weight_gradient(values(&dense(x)), values(&grad), g),
                     weight_shape,
                 ),
             );
@@ -427,5 +467,17 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
             OpsKind::Tracked(prep) => prep.finish(state, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
+    }
+
+    /// Composed: the backward pass needs what lies between convolution and SiLU.
+    fn convolve_silu(
+        x: Recorded<C>,
+        weight: Recorded<C>,
+        bias: Recorded<C>,
+        stride: usize,
+        padding: usize,
+    ) -> Recorded<C> {
+        let y = Self::convolve_bias(x, weight, bias, stride, padding);
+        Self::float_mul(y.clone(), Self::sigmoid(y))
     }
 }

@@ -4,17 +4,37 @@
 //! |---|---|---|
 //! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | `batch_norm`, `silu` |
 //! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` |
+//! | [`conv_silu`] | the same, with bias and SiLU while the sums are in cache | `conv2d`, `silu` |
+//! | [`pool_pyramid`] | maxima along rows, then columns; one byte kept per pixel | `max_pool2d`, `cat` |
+//! | [`detect_loss`] | only the outputs of Detect that the loss reads | none: the loss composes Detect and itself |
+//! | [`sgd`], [`adam`], [`blend`], [`square_sum`] | one pass over a parameter, in place | a few operations |
 
 mod backend;
 mod conv;
+mod correlate;
+mod detect;
+mod entropy;
 mod lanes;
 mod norm;
 mod padded;
 mod parallel;
+mod pixels;
+mod pyramid;
 mod silu;
+mod sparse_head;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod update;
+mod vectors;
+mod weight_gradient;
+
+pub use detect::{Judge, detect_loss};
+pub use entropy::cross_entropy;
+pub use pixels::unit_range;
+pub use pyramid::pool_pyramid;
+pub use sparse_head::Row;
+pub use update::{Adam, Sgd, adam, blend, sgd, square_sum};
 
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::module::{self, batch_norm, batch_norm_train};
@@ -24,7 +44,7 @@ use burn::tensor::{DType, Tensor, activation};
 use backend::{Fused, geometry};
 
 /// Whether the kernels of this room serve a tensor: f32 on flex, recorded or not.
-fn served<const D: usize>(x: &Tensor<D>) -> bool {
+pub fn served<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
 }
@@ -81,6 +101,15 @@ pub fn bn_silu_fixed(
     ))
 }
 
+/// Whether the kernels of this room serve a convolution.
+fn convolves(x: &Tensor<4>, weight: &Tensor<4>, stride: usize, padding: usize) -> bool {
+    let (sizes, kernel) = (x.dims(), weight.dims());
+    let fits = kernel[1] == sizes[1]
+        && kernel[2] == kernel[3]
+        && geometry(sizes, kernel, stride, padding).is_served();
+    fits && served(x) && served(weight)
+}
+
 /// Convolution of `x` `[B, C_in, H, W]` with `weight` `[C_out, C_in, K, K]` and, if any, `bias` `[C_out]`;
 /// the same stride and padding both ways.
 pub fn conv2d(
@@ -90,11 +119,7 @@ pub fn conv2d(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
-    let (sizes, kernel) = (x.dims(), weight.dims());
-    let fits = kernel[1] == sizes[1]
-        && kernel[2] == kernel[3]
-        && geometry(sizes, kernel, stride, padding).is_served();
-    if !fits || !served(&x) || !served(&weight) {
+    if !convolves(&x, &weight, stride, padding) {
         return module::conv2d(
             x,
             weight,
@@ -111,8 +136,8 @@ pub fn conv2d(
     })
 }
 
-/// `silu(conv2d(x))`: a convolution into which its BatchNorm has been folded. For plain tensors, as the
-/// frozen prefix and inference use it.
+/// `silu(conv2d(x))`: a convolution into which its BatchNorm has been folded, as the frozen prefix and
+/// inference use it. One operation for plain tensors, two for those that are recorded.
 pub fn conv_silu(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -120,5 +145,14 @@ pub fn conv_silu(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
-    activation::silu(conv2d(x, weight, Some(bias), stride, padding))
+    if !convolves(&x, &weight, stride, padding) {
+        return activation::silu(conv2d(x, weight, Some(bias), stride, padding));
+    }
+    Tensor::from_dispatch(<Dispatch as Fused>::convolve_silu(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        stride,
+        padding,
+    ))
 }

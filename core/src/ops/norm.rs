@@ -44,6 +44,25 @@ impl Planes {
         (self.batch * self.size) as f64
     }
 
+    /// Moments of a channel in one pass: with distances from a value close to the mean, the squares
+    /// lose no digits.
+    fn moments(&self, x: &[f32], c: usize) -> Moments {
+        let first = self.channel(x, c).next().unwrap_or_default();
+        let near = &first[..first.len().min(BLOCK)];
+        let centre = (lanes::run(Sum { x: near }) / near.len().max(1) as f64) as f32;
+        let (mut plain, mut squares) = (0f64, 0f64);
+        for x in self.channel(x, c) {
+            let (a, b) = lanes::run(Distances { x, centre });
+            plain += a;
+            squares += b;
+        }
+        let offset = plain / self.count();
+        Moments {
+            mean: (f64::from(centre) + offset) as f32,
+            variance: (squares / self.count() - offset * offset).max(0.0) as f32,
+        }
+    }
+
     fn cost(&self) -> usize {
         COST * self.batch * self.size
     }
@@ -100,20 +119,7 @@ impl Norm<'_> {
 /// Normalises with the batch; returns its moments.
 pub fn forward_train(x: &[f32], out: &mut [f32], planes: Planes, norm: Norm) -> Vec<Moments> {
     parallel::map(planes.by_channel(out), planes.cost(), |(c, mut out)| {
-        let mean = planes
-            .channel(x, c)
-            .map(|x| lanes::run(Sum { x }))
-            .sum::<f64>()
-            / planes.count();
-        let mean = mean as f32;
-        let squares = planes
-            .channel(x, c)
-            .map(|x| lanes::run(Squares { x, mean }))
-            .sum::<f64>();
-        let moments = Moments {
-            mean,
-            variance: (squares / planes.count()) as f32,
-        };
+        let moments = planes.moments(x, c);
         let affine = norm.affine(c, moments);
         for (x, out) in planes.channel(x, c).zip(&mut out) {
             lanes::run(Activate { x, out, affine });
@@ -132,47 +138,75 @@ pub fn forward_fixed(x: &[f32], out: &mut [f32], planes: Planes, norm: Norm, mom
     });
 }
 
-/// Gradients of weight and bias; `grad` (of the output) becomes the gradient of `x` when `input` asks
-/// for it. `fixed`: the moments are constants and not the batch's own.
+/// What a backward pass is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The gradient of `x`.
+    pub input: bool,
+    /// The gradients of weight and bias.
+    pub parameters: bool,
+    /// The moments are constants and not the batch's own.
+    pub fixed: bool,
+}
+
+/// Planes `[B, C, H·W]` within a larger tensor: channels follow each other, pictures lie `step` apart.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// From the first plane on.
+    pub values: &'a [f32],
+    /// From picture to picture.
+    pub step: usize,
+}
+
+/// Gradients of weight and bias; `grad` (of the output) becomes the gradient of `x`. With a `view`, the
+/// output's gradient is read from there and `grad` is only written.
 pub fn backward(
     x: &[f32],
     grad: &mut [f32],
+    view: Option<View>,
     planes: Planes,
     norm: Norm,
     moments: &[Moments],
-    fixed: bool,
-    input: bool,
+    wanted: Wanted,
 ) -> (Vec<f32>, Vec<f32>) {
     let pairs = parallel::map(
         planes.by_channel(grad),
         2 * planes.cost(),
         |(c, mut grad)| {
+            if let Some(View { values, step }) = view {
+                for (b, grad) in grad.iter_mut().enumerate() {
+                    grad.copy_from_slice(&values[b * step + c * planes.size..][..planes.size]);
+                }
+            }
             let affine = norm.affine(c, moments[c]);
             let (mut plain, mut centred) = (0f64, 0f64);
             for (x, grad) in planes.channel(x, c).zip(&mut grad) {
-                let (a, b) = lanes::run(Deactivate { x, grad, affine });
+                let (a, b) = lanes::run(Deactivate {
+                    x,
+                    grad,
+                    affine,
+                    sums: wanted.parameters || !wanted.fixed,
+                    scaled: wanted.fixed,
+                });
                 plain += a;
                 centred += b;
             }
-            if input {
-                let inverse = f64::from(affine.inverse);
-                let (slope, offset) = if fixed {
-                    (0.0, 0.0)
-                } else {
-                    let scale = -f64::from(affine.scale) / planes.count();
-                    (scale * inverse * inverse * centred, scale * plain)
-                };
+            let inverse = f64::from(affine.inverse);
+            if wanted.input && !wanted.fixed {
+                let scale = -f64::from(affine.scale) / planes.count();
+                let slope = (scale * inverse * inverse * centred) as f32;
+                let offset = (scale * plain) as f32;
                 for (x, grad) in planes.channel(x, c).zip(&mut grad) {
                     lanes::run(Spread {
                         x,
                         grad,
                         affine,
-                        slope: slope as f32,
-                        offset: offset as f32,
+                        slope,
+                        offset,
                     });
                 }
             }
-            ((centred * f64::from(affine.inverse)) as f32, plain as f32)
+            ((centred * inverse) as f32, plain as f32)
         },
     );
     pairs.into_iter().unzip()
@@ -191,34 +225,37 @@ impl Kernel for Sum<'_> {
     }
 }
 
-/// Sum of squared distances from the mean.
-struct Squares<'a> {
+/// Sums of the distances from `centre` and of their squares.
+struct Distances<'a> {
     x: &'a [f32],
-    mean: f32,
+    centre: f32,
 }
 
-impl Kernel for Squares<'_> {
-    type Output = f64;
+impl Kernel for Distances<'_> {
+    type Output = (f64, f64);
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> f64 {
-        let mut squares = 0f64;
+    fn run<const FMA: bool>(self) -> (f64, f64) {
+        let (mut plain, mut squares) = (0f64, 0f64);
         for block in self.x.chunks(BLOCK) {
-            let mut strands = [0f32; LANES];
+            let (mut a, mut b) = ([0f32; LANES], [0f32; LANES]);
             let (chunks, rest) = block.as_chunks::<LANES>();
             for chunk in chunks {
-                for (strand, x) in strands.iter_mut().zip(chunk) {
-                    let d = x - self.mean;
-                    *strand = mul_add::<FMA>(d, d, *strand);
+                for i in 0..LANES {
+                    let d = chunk[i] - self.centre;
+                    a[i] += d;
+                    b[i] = mul_add::<FMA>(d, d, b[i]);
                 }
             }
-            for (strand, x) in strands.iter_mut().zip(rest) {
-                let d = x - self.mean;
-                *strand = mul_add::<FMA>(d, d, *strand);
+            for (i, x) in rest.iter().enumerate() {
+                let d = x - self.centre;
+                a[i] += d;
+                b[i] = mul_add::<FMA>(d, d, b[i]);
             }
-            squares += total(strands);
+            plain += total(a);
+            squares += total(b);
         }
-        squares
+        (plain, squares)
     }
 }
 
@@ -242,11 +279,14 @@ impl Kernel for Activate<'_> {
     }
 }
 
-/// The gradient of `y` becomes that of `u`; returns its sum and its sum weighted by `x − mean`.
+/// The gradient of `y` becomes that of `u`, or, `scaled`, that of `x` for constant moments. Returns the
+/// sum of `u`'s gradient and its sum weighted by `x − mean`, when `sums` asks for them.
 struct Deactivate<'a> {
     x: &'a [f32],
     grad: &'a mut [f32],
     affine: Affine,
+    sums: bool,
+    scaled: bool,
 }
 
 impl Kernel for Deactivate<'_> {
@@ -264,19 +304,24 @@ impl Kernel for Deactivate<'_> {
                 let s = sigmoid::<FMA>(u);
                 *grad *= s * mul_add::<FMA>(u, 1.0 - s, 1.0);
             }
-            plain += sum(grad);
-            let mut strands = [0f32; LANES];
-            let (chunks, rest) = x.as_chunks::<LANES>();
-            let (grads, grad_rest) = grad.as_chunks::<LANES>();
-            for (chunk, grads) in chunks.iter().zip(grads) {
-                for i in 0..LANES {
-                    strands[i] = mul_add::<FMA>(grads[i], chunk[i] - mean, strands[i]);
+            if self.sums {
+                plain += sum(grad);
+                let mut strands = [0f32; LANES];
+                let (chunks, rest) = x.as_chunks::<LANES>();
+                let (grads, grad_rest) = grad.as_chunks::<LANES>();
+                for (chunk, grads) in chunks.iter().zip(grads) {
+                    for i in 0..LANES {
+                        strands[i] = mul_add::<FMA>(grads[i], chunk[i] - mean, strands[i]);
+                    }
                 }
+                for i in 0..rest.len() {
+                    strands[i] = mul_add::<FMA>(grad_rest[i], rest[i] - mean, strands[i]);
+                }
+                centred += total(strands);
             }
-            for i in 0..rest.len() {
-                strands[i] = mul_add::<FMA>(grad_rest[i], rest[i] - mean, strands[i]);
+            if self.scaled {
+                grad.iter_mut().for_each(|grad| *grad *= scale);
             }
-            centred += total(strands);
         }
         (plain, centred)
     }

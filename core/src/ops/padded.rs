@@ -1,116 +1,153 @@
 //! Pictures laid out so that a convolution becomes sums of shifted lines.
 //!
-//! A padded plane is one long line of rows. Output position `p = row·pitch + column` then reads its tap
-//! `(kh, kw)` at `p + kh·pitch + kw`, for all positions alike; the few positions between the end of
-//! one output row and the start of the next compute something that nobody reads. With stride `s` the
-//! padded plane falls apart into `s²` lines (every `s`-th row and column), on which the stride is 1.
-//! With stride 1 the padding right of a row is at once the padding left of the next one.
+//! A padded plane is one long line of rows. Position `p = row·pitch + column` reads its tap
+//! `(down, right)` at `p + down·pitch + right`, for all positions alike. With stride `s` the padded plane
+//! falls apart into `s²` lines (every `s`-th row and column), on which the stride is 1. Where the padding
+//! right of a row is as wide as the padding left of the next one, the two are the same zeros.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use super::tile::STEP;
+use super::tile::{COLUMNS, STEP};
 
-/// A square convolution over `[B, C_in, H, W]`.
+/// Planes `[B, C, H, W]` that are read, and the grid of positions at which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Geometry {
+pub struct Field {
     /// Pictures.
     pub batch: usize,
     /// Channels read.
-    pub c_in: usize,
-    /// Channels written.
-    pub c_out: usize,
+    pub channels: usize,
     /// Rows read.
     pub height: usize,
     /// Columns read.
     pub width: usize,
-    /// Side of the kernel.
-    pub kernel: usize,
-    /// Step between outputs.
-    pub stride: usize,
-    /// Zeros around the picture, fewer than the kernel's side.
+    /// Zeros above and left of the picture.
     pub padding: usize,
+    /// Step between the places that neighbouring positions read.
+    pub stride: usize,
+    /// Farthest tap, in units of the stride.
+    pub reach: usize,
+    /// Rows of positions.
+    pub rows: usize,
+    /// Columns of positions.
+    pub columns: usize,
 }
 
-impl Geometry {
-    /// Whether there is anything to compute and the kernels can do it.
-    pub fn is_served(&self) -> bool {
-        let least = self.height.min(self.width) + 2 * self.padding;
-        let sizes = [
-            self.batch,
-            self.c_in,
-            self.c_out,
-            self.height,
-            self.width,
-            self.kernel,
-            self.stride,
-        ];
-        sizes.iter().all(|&size| size > 0) && self.padding < self.kernel && self.kernel <= least
-    }
-
-    /// Rows written.
-    pub fn out_height(&self) -> usize {
-        (self.height + 2 * self.padding - self.kernel) / self.stride + 1
-    }
-
-    /// Columns written.
-    pub fn out_width(&self) -> usize {
-        (self.width + 2 * self.padding - self.kernel) / self.stride + 1
-    }
-
-    /// Elements of an input plane.
-    pub fn in_plane(&self) -> usize {
-        self.height * self.width
-    }
-
-    /// Elements of an output plane.
-    pub fn out_plane(&self) -> usize {
-        self.out_height() * self.out_width()
-    }
-
-    /// Weights of one output channel.
-    pub fn taps(&self) -> usize {
-        self.c_in * self.kernel * self.kernel
-    }
-
-    /// Farthest tap in units of the stride.
-    pub fn reach(&self) -> usize {
-        (self.kernel - 1) / self.stride
-    }
-
-    fn shared(&self) -> usize {
-        if self.stride == 1 { self.padding } else { 0 }
-    }
-
-    /// Length of a row in a line.
-    pub fn pitch(&self) -> usize {
-        self.out_width() + self.reach() - self.shared()
-    }
-}
-
-/// Some output rows of one picture, or all rows of some: what one task computes.
+/// Some rows of positions of one picture, or all rows of some: what one task computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Band {
     /// First picture.
     pub image: usize,
     /// Pictures.
     pub images: usize,
-    /// First output row.
+    /// First row.
     pub row: usize,
-    /// Output rows of each picture.
+    /// Rows of each picture.
     pub rows: usize,
+}
+
+/// Neighbouring positions of one row, and the columns of a strip that hold them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First column in the strip.
+    pub column: usize,
+    /// Picture within the band.
+    pub image: usize,
+    /// Row within the band.
+    pub row: usize,
+    /// First position in the row.
+    pub first: usize,
+    /// Positions.
+    pub length: usize,
 }
 
 /// Elements of a band's lines: they should stay in a core's second cache.
 pub const BUDGET: usize = 48 << 10;
 /// Rows below which a band mostly copies padding.
 const LEAST_ROWS: usize = 4;
+/// Positions below which a band is mostly a tile's end.
+const LEAST_POSITIONS: usize = 4 * COLUMNS;
 
-impl Geometry {
-    fn bands(&self, tasks: usize) -> Vec<Band> {
-        let lines = self.c_in * self.stride * self.stride * self.pitch();
-        let (height, reach) = (self.out_height(), self.reach());
-        let image = lines * (height + reach);
+impl Field {
+    /// One tap that every position reads at its own place: the planes are their own lines.
+    pub fn is_pointwise(&self) -> bool {
+        self.reach == 0
+            && self.padding == 0
+            && self.stride == 1
+            && (self.rows, self.columns) == (self.height, self.width)
+    }
+
+    /// Elements of a plane that is read.
+    pub fn plane(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// A pointwise field with as few rows as make `parts` or more of equal length.
+    pub fn folded(self, parts: usize) -> Self {
+        let least = parts.div_ceil(self.batch).min(self.height);
+        let rows = (least..=self.height)
+            .find(|rows| self.height.is_multiple_of(*rows))
+            .unwrap_or(self.height);
+        let columns = self.plane() / rows;
+        Self {
+            height: rows,
+            width: columns,
+            rows,
+            columns,
+            ..self
+        }
+    }
+
+    /// Zeros that the end of one row and the start of the next have in common.
+    fn shared(&self) -> usize {
+        let right = (self.columns + self.reach).saturating_sub(self.padding + self.width);
+        if self.stride == 1 {
+            self.padding.min(right)
+        } else {
+            0
+        }
+    }
+
+    /// Length of a row in a line.
+    pub fn pitch(&self) -> usize {
+        self.columns + self.reach - self.shared()
+    }
+
+    /// Rows from one picture's start to the next one's in a band's lines.
+    fn image_rows(&self, band: Band) -> usize {
+        let bottom = (self.rows + self.reach).saturating_sub(self.padding + self.height);
+        let shared = if self.stride == 1 {
+            self.padding.min(bottom)
+        } else {
+            0
+        };
+        band.rows + self.reach - shared
+    }
+
+    /// Elements of the lines for one row of positions.
+    pub fn held(&self) -> usize {
+        if self.is_pointwise() {
+            return 0;
+        }
+        self.channels * self.stride.pow(2) * self.pitch()
+    }
+
+    /// Length of one line of a band, with room for a tile that reads beyond.
+    fn line(&self, band: Band) -> usize {
+        let rows = (band.images - 1) * self.image_rows(band) + band.rows + self.reach;
+        (rows * self.pitch() + self.reach + COLUMNS).next_multiple_of(STEP)
+    }
+
+    /// Where the lines hold position 0 of a row.
+    fn start(&self, band: Band, image: usize, row: usize) -> usize {
+        (image * self.image_rows(band) + row) * self.pitch()
+    }
+
+    /// Divides the positions among `tasks` or more, where there are enough of them. A task holds
+    /// `held` elements for every row of positions, which should not exceed [`BUDGET`].
+    pub fn bands(&self, tasks: usize, held: usize) -> Vec<Band> {
+        let positions = self.rows * self.columns;
+        let tasks = tasks.min(self.batch * positions / LEAST_POSITIONS).max(1);
+        let image = (held * (self.rows + self.reach)).max(1);
         let per_image = tasks.div_ceil(self.batch).max(image.div_ceil(BUDGET));
         if per_image == 1 {
             let images = (BUDGET / image).min(self.batch / tasks).max(1);
@@ -120,118 +157,88 @@ impl Geometry {
                     image,
                     images: images.min(self.batch - image),
                     row: 0,
-                    rows: height,
+                    rows: self.rows,
                 })
                 .collect();
         }
-        let rows = height.div_ceil(per_image).max(LEAST_ROWS).min(height);
+        let least = if self.is_pointwise() { 1 } else { LEAST_ROWS };
+        let rows = self.rows.div_ceil(per_image).max(least).min(self.rows);
         let pairs = (0..self.batch)
-            .flat_map(|image| (0..height).step_by(rows).map(move |row| (image, row)));
+            .flat_map(|image| (0..self.rows).step_by(rows).map(move |row| (image, row)));
         pairs
             .map(|(image, row)| Band {
                 image,
                 images: 1,
                 row,
-                rows: rows.min(height - row),
+                rows: rows.min(self.rows - row),
             })
             .collect()
     }
-
-    /// Rows from one picture's start to the next one's in a band's lines.
-    pub fn image_rows(&self, band: Band) -> usize {
-        band.rows + self.reach() - self.shared()
-    }
-
-    /// Output positions of a band, gaps included, rounded up to [`STEP`].
-    pub fn positions(&self, band: Band) -> usize {
-        let rows = (band.images - 1) * self.image_rows(band) + band.rows;
-        (rows * self.pitch()).next_multiple_of(STEP)
-    }
 }
 
-/// A convolution divided into bands whose lines are equally long.
-#[derive(Debug)]
-pub struct Plan {
-    /// The sizes.
-    pub g: Geometry,
-    /// The outputs, divided.
-    pub bands: Vec<Band>,
-    /// Length of one line.
-    pub line: usize,
-    /// Where a band's lines hold the tap of every weight `[C_in, K, K]` for position 0.
-    pub offsets: Vec<usize>,
-    /// A 1×1 convolution of whole pictures: they are their own lines.
-    pub direct: bool,
+/// A field with the length of its bands' lines.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines {
+    /// The field.
+    pub field: Field,
+    /// Length of one line; all bands have the same.
+    length: usize,
 }
 
-impl Plan {
-    /// Divides the outputs among `tasks` or more, where they are large enough; the division depends on
-    /// the sizes alone.
-    pub fn new(g: Geometry, tasks: usize) -> Self {
-        let direct = g.kernel == 1
-            && g.stride == 1
-            && g.in_plane().is_multiple_of(STEP)
-            && 2 * g.batch >= tasks;
-        let bands = if direct {
-            (0..g.batch)
-                .map(|image| Band {
-                    image,
-                    images: 1,
-                    row: 0,
-                    rows: g.height,
-                })
-                .collect()
+impl Lines {
+    /// Lines for bands of a field, of which the first is the largest.
+    pub fn new(field: Field, bands: &[Band]) -> Self {
+        let length = if field.is_pointwise() {
+            field.plane()
         } else {
-            g.bands(tasks)
+            field.line(bands[0])
         };
-        // The first band is the largest.
-        let line = g.positions(bands[0]) + g.reach() * (g.pitch() + 1);
-        let (s, k) = (g.stride, g.kernel);
-        let mut offsets = Vec::with_capacity(g.taps());
-        for c in 0..g.c_in {
-            for y in 0..k {
-                for x in 0..k {
-                    offsets
-                        .push(((c * s + y % s) * s + x % s) * line + (y / s) * g.pitch() + x / s);
-                }
-            }
-        }
-        Self {
-            g,
-            bands,
-            line,
-            offsets,
-            direct,
-        }
+        Self { field, length }
     }
 
-    /// The lines `[C_in, s, s, line]` of a band of `x`.
-    pub fn lines<'a>(&self, x: &'a [f32], band: Band) -> Cow<'a, [f32]> {
-        let g = &self.g;
-        if self.direct {
-            let size = g.c_in * g.in_plane();
-            return Cow::Borrowed(&x[band.image * size..][..size]);
+    /// Where position 0 finds a tap.
+    pub fn tap(&self, channel: usize, down: usize, right: usize) -> usize {
+        let s = self.field.stride;
+        let phase = (channel * s + down % s) * s + right % s;
+        phase * self.length + down / s * self.field.pitch() + right / s
+    }
+
+    /// Where the lines of a band hold the first position of a span.
+    pub fn place(&self, band: Band, span: Span) -> usize {
+        let f = &self.field;
+        if f.is_pointwise() {
+            let image = (band.image + span.image) * f.channels * f.plane();
+            return image + (band.row + span.row) * f.width + span.first;
         }
-        let (s, line, pitch) = (g.stride, self.line, g.pitch());
-        let mut lines = vec![0f32; g.c_in * s * s * line];
-        for (phase, target) in lines.chunks_exact_mut(line).enumerate() {
+        f.start(band, span.image, span.row) + span.first
+    }
+
+    /// The lines `[C, s, s, length]` of a band of `x`; of a pointwise field, `x` itself.
+    pub fn of<'a>(&self, x: &'a [f32], band: Band) -> Cow<'a, [f32]> {
+        let f = &self.field;
+        if f.is_pointwise() {
+            return Cow::Borrowed(x);
+        }
+        let s = f.stride;
+        let mut lines = vec![0f32; f.channels * s * s * self.length];
+        for (phase, target) in lines.chunks_exact_mut(self.length).enumerate() {
             let (c, a, b) = (phase / (s * s), phase / s % s, phase % s);
             // Columns of the line that lie within the picture.
-            let first = g.padding.saturating_sub(b).div_ceil(s);
-            let last = (g.width + g.padding)
+            let first = f.padding.saturating_sub(b).div_ceil(s);
+            let last = (f.width + f.padding)
                 .saturating_sub(b)
                 .div_ceil(s)
-                .min(g.out_width() + g.reach());
+                .min(f.columns + f.reach);
             for i in 0..band.images {
-                let plane = &x[((band.image + i) * g.c_in + c) * g.in_plane()..][..g.in_plane()];
-                for row in 0..band.rows + g.reach() {
+                let plane = &x[((band.image + i) * f.channels + c) * f.plane()..][..f.plane()];
+                for row in 0..band.rows + f.reach {
                     let y = (band.row + row) * s + a;
-                    if y < g.padding || y >= g.height + g.padding || first >= last {
+                    if y < f.padding || y >= f.height + f.padding || first >= last {
                         continue;
                     }
                     let source =
-                        &plane[(y - g.padding) * g.width..][..g.width][first * s + b - g.padding..];
-                    let target = &mut target[(i * g.image_rows(band) + row) * pitch..][first..last];
+                        &plane[(y - f.padding) * f.width..][..f.width][first * s + b - f.padding..];
+                    let target = &mut target[f.start(band, i, row)..][first..last];
                     match s {
                         1 => target.copy_from_slice(&source[..target.len()]),
                         2 => every_second(target, source),
@@ -248,33 +255,84 @@ impl Plan {
         Cow::Owned(lines)
     }
 
-    /// Output channels `channels` of `y` on a band's positions `[rows, positions]`, zero in the gaps and
-    /// beyond the last channel.
-    pub fn spread<'a>(
-        &self,
-        y: &'a [f32],
-        band: Band,
-        channels: Range<usize>,
-        rows: usize,
-    ) -> Cow<'a, [f32]> {
-        let g = &self.g;
-        let (positions, width, plane) = (g.positions(band), g.out_width(), g.out_plane());
-        if self.direct && rows == channels.len() {
-            return Cow::Borrowed(
-                &y[(band.image * g.c_out + channels.start) * plane..][..rows * plane],
-            );
-        }
-        let mut lines = vec![0f32; rows * positions];
-        for (c, target) in channels.zip(lines.chunks_exact_mut(positions)) {
-            for i in 0..band.images {
-                let plane = &y[((band.image + i) * g.c_out + c) * plane..][band.row * width..];
-                for (row, source) in plane.chunks_exact(width).take(band.rows).enumerate() {
-                    target[(i * g.image_rows(band) + row) * g.pitch()..][..width]
-                        .copy_from_slice(source);
+    /// The positions of a band in strips of `width`, one after the other.
+    pub fn strips(&self, band: Band, width: usize) -> Strips {
+        let columns = self.field.columns;
+        let mut strips = Strips::default();
+        let mut column = 0;
+        for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
+            let mut first = 0;
+            while first < columns {
+                let length = (columns - first).min(width - column);
+                strips.spans.push(Span {
+                    column,
+                    image,
+                    row,
+                    first,
+                    length,
+                });
+                first += length;
+                column += length;
+                if column == width {
+                    strips.ends.push(strips.spans.len());
+                    column = 0;
                 }
             }
         }
-        Cow::Owned(lines)
+        if column > 0 {
+            strips.ends.push(strips.spans.len());
+        }
+        strips
+    }
+
+    /// The positions of a band in strips that follow its lines, gaps between the rows included.
+    pub fn straight_strips(&self, band: Band, width: usize) -> Strips {
+        let columns = self.field.columns;
+        let mut strips = Strips::default();
+        let mut from = 0;
+        for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
+            let start = self.field.start(band, image, row);
+            let mut first = 0;
+            while first < columns {
+                let place = start + first;
+                if strips.spans.is_empty() {
+                    from = place;
+                } else if place >= from + width {
+                    strips.ends.push(strips.spans.len());
+                    from = place;
+                }
+                let column = place - from;
+                let length = (columns - first).min(width - column);
+                strips.spans.push(Span {
+                    column,
+                    image,
+                    row,
+                    first,
+                    length,
+                });
+                first += length;
+            }
+        }
+        strips.ends.push(strips.spans.len());
+        strips
+    }
+}
+
+/// A band's positions in strips, each of which is computed together.
+#[derive(Debug, Default)]
+pub struct Strips {
+    spans: Vec<Span>,
+    /// Where the spans of each strip end.
+    ends: Vec<usize>,
+}
+
+impl Strips {
+    /// The spans of each strip.
+    pub fn iter(&self) -> impl Iterator<Item = &[Span]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(from, to)| &self.spans[from..*to])
     }
 }
 
@@ -287,51 +345,5 @@ fn every_second(target: &mut [f32], source: &[f32]) {
     }
     if let (Some(target), Some(source)) = (target.get_mut(count), rest.first()) {
         *target = *source;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bands_cover_every_output_once() {
-        for (batch, height) in [(1, 80), (16, 5), (3, 17), (40, 3), (2, 320)] {
-            let g = Geometry {
-                batch,
-                c_in: 16,
-                c_out: 8,
-                height,
-                width: height,
-                kernel: 3,
-                stride: 1,
-                padding: 1,
-            };
-            let mut seen = vec![0; batch * height];
-            for band in g.bands(16) {
-                for image in band.image..band.image + band.images {
-                    for row in band.row..band.row + band.rows {
-                        seen[image * height + row] += 1;
-                    }
-                }
-            }
-            assert!(seen.iter().all(|&n| n == 1), "{batch} {height}");
-        }
-    }
-
-    #[test]
-    fn bands_do_not_overflow_the_cache_budget_by_much() {
-        let g = Geometry {
-            batch: 2,
-            c_in: 16,
-            c_out: 8,
-            height: 320,
-            width: 320,
-            kernel: 3,
-            stride: 1,
-            padding: 1,
-        };
-        let plan = Plan::new(g, 4);
-        assert!(plan.bands.len() > 2 && g.c_in * plan.line < 2 * BUDGET);
     }
 }

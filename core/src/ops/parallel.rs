@@ -5,6 +5,18 @@
 #[cfg(not(target_arch = "wasm32"))]
 const TASK_COST: usize = 1 << 15;
 
+/// Tasks worth having: enough that a core that finishes early finds another.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn tasks() -> usize {
+    4 * rayon::current_num_threads()
+}
+
+/// Tasks worth having.
+#[cfg(target_arch = "wasm32")]
+pub fn tasks() -> usize {
+    1
+}
+
 /// Runs `task` on every item; `cost` estimates the operations of one.
 pub fn for_each<T: Send>(items: Vec<T>, cost: usize, task: impl Fn(T) + Send + Sync) {
     map(items, cost, task);

@@ -163,6 +163,62 @@ fn frozen_norms_and_inputs_get_no_gradient_and_plain_tensors_stay_plain() {
     assert!(x.grad_remove(&mut y.sum().backward()).is_some());
 }
 
+/// A gradient that two operations share, and one that is a part of a larger one.
+#[test]
+fn a_norm_reads_gradients_that_it_may_not_overwrite() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let shape = [2, 3, 5, 7];
+    let x = random(shape, &mut rng, &device).require_grad();
+    let weight = random([3], &mut rng, &device).require_grad();
+    let bias = random([3], &mut rng, &device).require_grad();
+    let pull = random([2, 9, 5, 7], &mut rng, &device);
+    let gradients = |fused: bool| {
+        let norm = || {
+            if fused {
+                bn_silu_train(x.clone(), weight.clone(), bias.clone(), EPSILON).0
+            } else {
+                let out = batch_norm_train(x.clone(), weight.clone(), bias.clone(), EPSILON);
+                activation::silu(out.output)
+            }
+        };
+        let (a, b) = (norm(), norm());
+        let all = Tensor::cat(vec![x.clone(), a + b, norm()], 1);
+        let mut gradients = (all * pull.clone()).sum().backward();
+        [
+            flat(x.grad_remove(&mut gradients).expect("x")),
+            flat(weight.grad_remove(&mut gradients).expect("weight")),
+            flat(bias.grad_remove(&mut gradients).expect("bias")),
+        ]
+    };
+    for (ours, theirs) in gradients(true).into_iter().zip(gradients(false)) {
+        assert_close("gradient", ours, theirs);
+    }
+}
+
+#[test]
+fn a_fixed_norm_passes_the_same_gradient_whether_its_parameters_learn_or_not() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(10);
+    let x = random([2, 3, 9, 9], &mut rng, &device).require_grad();
+    let mut plain = || random([3], &mut rng, &device).without_autodiff();
+    let (weight, bias, mean, variance) = (plain(), plain(), plain(), plain().abs());
+    let gradient = |weight: Tensor<1>, bias: Tensor<1>| {
+        let y = bn_silu_fixed(
+            x.clone(),
+            weight,
+            bias,
+            mean.clone(),
+            variance.clone(),
+            EPSILON,
+        );
+        flat(x.grad_remove(&mut y.sum().backward()).expect("x"))
+    };
+    let learns = |x: &Tensor<1>| x.clone().autodiff().require_grad();
+    let still = gradient(weight.clone(), bias.clone());
+    assert_eq!(still, gradient(learns(&weight), learns(&bias)));
+}
+
 #[test]
 fn results_repeat_bit_by_bit() {
     let device = Device::flex();
@@ -287,4 +343,52 @@ fn a_transposed_view_is_read_as_what_it_shows() {
             ConvOptions::new([2; 2], [1; 2], [1, 1], 1),
         )),
     );
+}
+
+#[test]
+fn a_pyramid_of_pools_is_pool_after_pool_forward_and_backward() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    for ([batch, channels, height, width], kernel) in [
+        ([2, 3, 10, 10], 5),
+        ([1, 2, 3, 4], 5),
+        ([3, 1, 7, 21], 3),
+        ([1, 4, 1, 9], 7),
+    ] {
+        // Few values, so that equal ones meet in a window: the first of them takes the gradient.
+        let values: Vec<f32> = (0..batch * channels * height * width)
+            .map(|_| rng.random_range(-3i8..3).into())
+            .collect();
+        let data = TensorData::new(values, [batch, channels, height, width]);
+        let x = Tensor::<4>::from_data(data, &device).require_grad();
+        let ours = pool_pyramid(x.clone(), kernel);
+        let options = burn::tensor::ops::MaxPoolOptions::new([kernel; 2])
+            .with_stride([1, 1])
+            .with_padding([kernel / 2; 2]);
+        let pool = |x: &Tensor<4>| module::max_pool2d(x.clone(), options.clone());
+        let y1 = pool(&x);
+        let y2 = pool(&y1);
+        let y3 = pool(&y2);
+        let theirs = Tensor::cat(vec![x.clone(), y1, y2, y3], 1);
+        assert_eq!(flat(ours.clone()), flat(theirs.clone()));
+
+        let pull = random(ours.dims(), &mut rng, &device);
+        let (mut ours, mut theirs) = (
+            (ours * pull.clone()).sum().backward(),
+            (theirs * pull).sum().backward(),
+        );
+        assert_close(
+            &format!("x {height}×{width}, kernel {kernel}"),
+            flat(x.grad_remove(&mut ours).expect("x")),
+            flat(x.grad_remove(&mut theirs).expect("x")),
+        );
+    }
+}
+
+#[test]
+fn bytes_become_the_quotients_by_255() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    for (byte, value) in bytes.iter().zip(unit_range(&bytes)) {
+        assert_eq!(value, f32::from(*byte) / 255.0);
+    }
 }

@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use crate::model::architecture::ParameterKind;
-use crate::model::state::{Gather, Held};
+use crate::model::state::{Gather, Held, take};
 use crate::model::{BatchNorm, Visitor, Yolov5};
+use crate::ops;
 
 const DECAY: f64 = 0.9999;
 /// Updates over which the decay ramps up.
@@ -149,8 +150,9 @@ struct Blend {
 impl Blend {
     fn blend<const D: usize>(&mut self, average: &mut Tensor<D>) {
         if let Some(Now::Moves(now)) = self.moving.next() {
-            let now = now.reshape(average.dims()).mul_scalar(1.0 - self.decay);
-            *average = average.clone().mul_scalar(self.decay) + now;
+            let shape = average.dims();
+            let before = take(average).reshape([shape.iter().product::<usize>()]);
+            *average = ops::blend(before, now, self.decay, 1.0 - self.decay).reshape(shape);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Training: hyperparameters, optimizer, schedule, EMA and the session.
 
+pub mod at_cut;
 pub mod ema;
 pub mod hyp;
 pub mod optimizer;
@@ -8,6 +9,7 @@ pub mod schedule;
 pub mod session;
 pub mod snapshot;
 
+pub use at_cut::FeatureBatch;
 pub use hyp::Hyp;
 pub use optimizer::OptimizerKind;
 pub use receipt::Receipt;

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::schedule::Rates;
 use crate::model::architecture::ParameterKind;
+use crate::ops::{self, Adam, Sgd};
 
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
@@ -81,13 +82,15 @@ impl Optimizer {
         }
     }
 
-    /// The moved parameter. Both tensors are flat and on the plain device.
+    /// The parameter, moved by `gradient · factor`. All tensors are flat and on the plain device;
+    /// `factor` is `[1]`.
     pub fn step(
         &mut self,
         name: &str,
         group: ParameterKind,
         parameter: Tensor<1>,
         gradient: Tensor<1>,
+        factor: Tensor<1>,
         rates: &Rates,
     ) -> Tensor<1> {
         let (rate, decay) = match group {
@@ -95,92 +98,43 @@ impl Optimizer {
             ParameterKind::Weight => (rates.weight, self.weight_decay),
             ParameterKind::NormWeight => (rates.norm, 0.0),
         };
-        match self.kind {
-            OptimizerKind::Sgd => self.sgd(name, parameter, gradient, rate, decay, rates.momentum),
-            OptimizerKind::Adam | OptimizerKind::AdamW => {
-                self.adam(name, parameter, gradient, rate, decay, rates.momentum)
-            }
-        }
-    }
-
-    fn sgd(
-        &mut self,
-        name: &str,
-        p: Tensor<1>,
-        g: Tensor<1>,
-        rate: f64,
-        decay: f64,
-        momentum: f64,
-    ) -> Tensor<1> {
-        let g = if decay > 0.0 {
-            g + p.clone().mul_scalar(decay)
-        } else {
-            g
-        };
+        let nothing = || Tensor::zeros(parameter.dims(), &parameter.device());
         let memory = self.memory.remove(name);
-        let steps = memory.as_ref().map_or(0, |m| m.steps) + 1;
-        let first = match memory {
-            Some(m) => m.first.mul_scalar(momentum) + g.clone(),
-            None => g.clone(),
+        let steps = memory.as_ref().map_or(0, |memory| memory.steps) + 1;
+        let (first, second) = match memory {
+            Some(memory) => (memory.first, memory.second),
+            None => (nothing(), None),
         };
-        let direction = g + first.clone().mul_scalar(momentum);
-        self.memory.insert(
-            name.to_owned(),
-            Moments {
-                first,
-                second: None,
-                steps,
-            },
-        );
-        p - direction.mul_scalar(rate)
-    }
-
-    fn adam(
-        &mut self,
-        name: &str,
-        p: Tensor<1>,
-        g: Tensor<1>,
-        rate: f64,
-        decay: f64,
-        beta1: f64,
-    ) -> Tensor<1> {
-        let (p, g) = match self.kind {
-            OptimizerKind::AdamW => (p.mul_scalar(1.0 - rate * decay), g),
-            _ if decay > 0.0 => (p.clone(), g + p.mul_scalar(decay)),
-            _ => (p, g),
+        let (moved, first, second) = if self.kind == OptimizerKind::Sgd {
+            let rule = Sgd {
+                rate,
+                decay,
+                momentum: rates.momentum,
+            };
+            let (moved, first) = ops::sgd(parameter, gradient, first, factor, rule);
+            (moved, first, None)
+        } else {
+            let second = second.unwrap_or_else(nothing);
+            let beta1 = rates.momentum;
+            let apart = self.kind == OptimizerKind::AdamW;
+            let rule = Adam {
+                rate: rate / (1.0 - beta1.powi(steps as i32)),
+                decay: if apart { 0.0 } else { decay },
+                keep: if apart { 1.0 - rate * decay } else { 1.0 },
+                betas: [beta1, BETA2],
+                correction: (1.0 - BETA2.powi(steps as i32)).sqrt(),
+                epsilon: EPSILON,
+            };
+            let (moved, [first, second]) =
+                ops::adam(parameter, gradient, [first, second], factor, rule);
+            (moved, first, Some(second))
         };
-        let (first, second, steps) = match self.memory.remove(name) {
-            Some(Moments {
-                first,
-                second: Some(second),
-                steps,
-            }) => (
-                first.mul_scalar(beta1) + g.clone().mul_scalar(1.0 - beta1),
-                second.mul_scalar(BETA2) + g.square().mul_scalar(1.0 - BETA2),
-                steps + 1,
-            ),
-            _ => (
-                g.clone().mul_scalar(1.0 - beta1),
-                g.square().mul_scalar(1.0 - BETA2),
-                1,
-            ),
+        let memory = Moments {
+            first,
+            second,
+            steps,
         };
-        let correct1 = 1.0 - beta1.powi(steps as i32);
-        let correct2 = 1.0 - BETA2.powi(steps as i32);
-        let denominator = second
-            .clone()
-            .sqrt()
-            .div_scalar(correct2.sqrt())
-            .add_scalar(EPSILON);
-        let moved = p - (first.clone() / denominator).mul_scalar(rate / correct1);
-        self.memory.insert(
-            name.to_owned(),
-            Moments {
-                first,
-                second: Some(second),
-                steps,
-            },
-        );
+        self.memory.insert(name.to_owned(), memory);
         moved
     }
 }
@@ -206,7 +160,9 @@ mod tests {
         let mut p = Tensor::<1>::from_floats([1.0], &device);
         for _ in 0..steps {
             let gradient = p.clone().mul_scalar(2.0);
-            p = optimizer.step("p", ParameterKind::Weight, p, gradient, &rates(0.1));
+            let factor = Tensor::ones([1], &device);
+            let rates = rates(0.1);
+            p = optimizer.step("p", ParameterKind::Weight, p, gradient, factor, &rates);
         }
         p.into_data().try_to_vec::<f32>().expect("one float")[0]
     }

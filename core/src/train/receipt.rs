@@ -3,12 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::Result;
 use crate::freeze::Stage;
 use crate::model::Yolov5;
-use crate::model::state::{Gather, Held, read_all};
+use crate::model::state::{Gather, digest};
 
 /// SHA-256 (hex) of the frozen parts at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -120,21 +118,4 @@ pub async fn hash_frozen(model: &mut Yolov5, stage: &Stage) -> Result<FrozenHash
         statistics: statistics.len(),
         statistics_sha256: digest(statistics).await?,
     })
-}
-
-/// Hashes names, shapes and single-precision values.
-async fn digest(state: Vec<(String, Held)>) -> Result<String> {
-    let mut hasher = Sha256::new();
-    for (name, data) in read_all(state).await? {
-        hasher.update(name.as_bytes());
-        for side in data.shape().iter() {
-            hasher.update((*side as u64).to_le_bytes());
-        }
-        hasher.update(data.as_bytes());
-    }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }

@@ -9,13 +9,14 @@ use super::hyp::Hyp;
 use super::optimizer::{Optimizer, OptimizerKind};
 use super::receipt::{FrozenHash, Receipt, hash_frozen};
 use super::schedule::{Rates, Schedule, scaled_weight_decay};
-use crate::data::Batch;
+use crate::data::{Batch, Label};
 use crate::error::Result;
-use crate::freeze::FreezePlan;
+use crate::freeze::{FreezePlan, Prefix, Stage};
 use crate::loss::DetectionLoss;
 use crate::model::architecture::ParameterKind;
-use crate::model::state::Held;
+use crate::model::state::{Held, take};
 use crate::model::{BatchNorm, Features, Mode, Visitor, Yolov5};
+use crate::ops::{square_sum, unit_range};
 
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
@@ -72,7 +73,8 @@ pub struct StepReport {
 /// Model, freeze plan, optimizer, schedule and EMA.
 #[derive(Debug)]
 pub struct Session {
-    /// The network in training; frozen tensors are plain, training ones record gradients.
+    /// The network in training; frozen tensors are plain, training ones record gradients. The frozen
+    /// prefix runs as a folded copy: who changes frozen weights here makes a new session of it.
     pub model: Yolov5,
     /// Its moving average.
     pub ema: Ema,
@@ -86,6 +88,8 @@ pub struct Session {
     config: SessionConfig,
     loss: DetectionLoss,
     device: Device,
+    /// The frozen prefix of the stage, folded; none where nothing leads or statistics drift.
+    prefix: Option<Prefix>,
     frozen_hash: Option<FrozenHash>,
     /// Of the stages that have ended.
     pub(super) receipts: Vec<Receipt>,
@@ -118,6 +122,7 @@ impl Session {
             config,
             loss,
             device: device.clone().without_autodiff(),
+            prefix: None,
             frozen_hash: None,
             receipts: Vec::new(),
         };
@@ -148,6 +153,11 @@ impl Session {
     /// The device, without autodiff.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The freeze stage in force.
+    pub fn stage(&self) -> &Stage {
+        &self.plan.stages[self.stage]
     }
 
     /// Starts `epoch`: applies its freeze stage and notes the hash of what is frozen. A stage that ends
@@ -228,16 +238,33 @@ impl Session {
 
     /// As [`Session::step`], at given rates.
     pub fn step_with(&mut self, batch: &Batch, rates: Rates) -> StepReport {
-        let stage = &self.plan.stages[self.stage];
-        let prefix = stage.cut.prefix;
-        let modules = self.model.architecture().modules.len();
         let image = image_tensor(batch, &self.device);
-        // Frozen tensors are plain, so the prefix records nothing.
-        let features = self
-            .model
-            .run(0..prefix, Features::image(image), Mode::Train);
-        let heads = self.model.run(prefix..modules, features, Mode::Train).heads;
-        let output = self.loss.forward(heads, &batch.targets);
+        let features = self.run_prefix(image);
+        self.advance(features, &batch.targets, rates)
+    }
+
+    /// The frozen modules before the cut. Their tensors are plain, so nothing is recorded.
+    pub(super) fn run_prefix(&mut self, image: Tensor<4>) -> Features {
+        if let Some(prefix) = &mut self.prefix {
+            return prefix.run(image);
+        }
+        let modules = 0..self.plan.stages[self.stage].cut.prefix;
+        self.model.run(modules, Features::image(image), Mode::Train)
+    }
+
+    /// What learns, from the cut on: forward, loss, backward, and maybe an optimizer step.
+    pub(super) fn advance(
+        &mut self,
+        features: Features,
+        targets: &[(usize, Label)],
+        rates: Rates,
+    ) -> StepReport {
+        let first = self.plan.stages[self.stage].cut.prefix;
+        let detect = self.model.architecture().modules.len() - 1;
+        let features = self.model.run(first..detect, features, Mode::Train);
+        let inputs = self.model.detect_inputs(&features);
+        drop(features);
+        let output = self.loss.of_features(self.model.detect(), inputs, targets);
         let mut gradients = output.total.backward();
         self.model.visit(&mut Collect {
             gradients: &mut gradients,
@@ -287,6 +314,10 @@ impl Session {
             FreezeNorms::Drift => None,
         };
         self.model.visit(&mut Apply { frozen, fixed });
+        self.prefix = match self.config.freeze_norms {
+            FreezeNorms::Fixed => Prefix::new(&self.model, &self.plan.stages[stage]),
+            FreezeNorms::Drift => None,
+        };
         let trains: std::collections::HashSet<String> = self
             .model
             .architecture()
@@ -304,12 +335,8 @@ impl Session {
 
 /// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
 pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = batch
-        .pixels
-        .iter()
-        .map(|&pixel| f32::from(pixel) / 255.0)
-        .collect();
-    Tensor::from_data(TensorData::new(values, batch.shape), device)
+    let data = TensorData::new(unit_range(&batch.pixels), batch.shape);
+    Tensor::from_data(data, device)
 }
 
 /// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
@@ -319,7 +346,7 @@ fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Te
     names.sort();
     let squares: Vec<Tensor<1>> = names
         .iter()
-        .map(|name| pending[*name].clone().square().sum())
+        .map(|name| square_sum(pending[*name].clone()))
         .collect();
     let norm = if squares.is_empty() {
         Tensor::zeros([1], device)
@@ -397,9 +424,11 @@ impl Visitor for Update<'_> {
         };
         let shape = tensor.dims();
         let count = [shape.iter().product::<usize>()];
-        let gradient = gradient * self.factor.clone().expand(count);
-        let plain = tensor.clone().without_autodiff().reshape(count);
-        let moved = self.optimizer.step(name, kind, plain, gradient, self.rates);
+        let plain = take(tensor).without_autodiff().reshape(count);
+        let factor = self.factor.clone();
+        let moved = self
+            .optimizer
+            .step(name, kind, plain, gradient, factor, self.rates);
         *tensor = moved.reshape(shape).autodiff().require_grad();
     }
 }

@@ -24,7 +24,7 @@ pub use detect::DetectSettings;
 pub use inspect::{InspectSettings, Subject};
 pub use train_settings::TrainSettings;
 pub use val::ValSettings;
-pub use values::{ArchitectureSource, Task};
+pub use values::{ArchitectureSource, FeatureMode, Task};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done

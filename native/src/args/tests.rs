@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use frostline::device::DeviceChoice;
+use frostline::freeze::FeaturePrecision;
 use frostline::model::Size;
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
 
@@ -290,8 +291,12 @@ fn settings_written_to_a_run_are_resumed_unchanged() {
     let mut settings = train(
         "--weights w.pt --data d.yaml --freeze 24; 10@5 --hyp voc --hyp-set lr0=0.002 --optimizer Adam \
          --cache disk --save-period 3 --nominal-batch 32 --cos-lr --freeze-bn drift --device cpu \
-         --cfg yolov5s --seed 7 --label-smoothing 0.05 --project my/runs",
+         --cfg yolov5s --seed 7 --label-smoothing 0.05 --project my/runs \
+         --cache-features disk --views 3 --cache-precision single",
     );
+    assert_eq!(settings.cache_features, FeatureMode::Disk);
+    assert_eq!(settings.views, Some(3));
+    assert_eq!(settings.cache_precision, FeaturePrecision::Single);
     write(&settings, &run);
     // Paths are written absolute, so that a run can be resumed from any folder.
     settings.weights = Some(std::path::absolute("w.pt").unwrap());
@@ -313,6 +318,8 @@ fn settings_written_to_a_run_are_resumed_unchanged() {
     let named = train(&format!("--resume {} --device gpu:1", last.display()));
     assert_eq!(named.resume, from(Some(&last)));
     assert_eq!(named.device, DeviceChoice::Gpu(Some(1)));
+    let elsewhere = train(&format!("--resume {} --cache-features ram", last.display()));
+    assert_eq!(elsewhere.cache_features, FeatureMode::Ram);
     let original = TrainSettings {
         device: DeviceChoice::Cpu,
         resume: None,
@@ -325,10 +332,33 @@ fn settings_written_to_a_run_are_resumed_unchanged() {
         run.path().display()
     ));
     assert!(message.contains("found --freeze beside it"), "{message}");
+    assert!(message.contains("--cache-features"), "{message}");
+    let message = refused(&format!(
+        "train --resume {} --views 2",
+        run.path().display()
+    ));
+    assert!(message.contains("found --views beside it"), "{message}");
     assert!(
         refused("train --resume --project no/such/folder").contains("no run with a checkpoint")
     );
     assert!(refused("train --resume no/such/file.pt").contains("no/such/file.pt"));
+}
+
+#[test]
+fn how_features_are_kept_needs_that_they_are() {
+    let settings = train("--freeze 10");
+    assert_eq!(settings.cache_features, FeatureMode::Off);
+    let settings = train("--freeze 10 --cache-features RAM");
+    assert_eq!(settings.cache_features, FeatureMode::Ram);
+    assert_eq!(settings.cache_precision, FeaturePrecision::Half);
+    assert_eq!(settings.views, None);
+    for flag in ["--views 2", "--cache-precision single"] {
+        let message = refused(&format!("train --freeze 10 {flag}"));
+        assert!(message.contains("--cache-features"), "{message}");
+    }
+    assert!(refused("train --cache-features ram --views 0").contains("1 or more"));
+    assert!(refused("train --cache-features tape").contains("ram"));
+    assert!(refused("train --cache-features ram --cache-precision double").contains("half"));
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use frostline::freeze::FreezeSpec;
+use frostline::freeze::{FeaturePrecision, FreezeSpec};
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
 use frostline::{Error, Result};
 
 use super::shipped;
 use super::train_settings::{ResumeFrom, TrainSettings, read_text};
-use super::values::{self, CacheMode};
+use super::values::{self, CacheMode, FeatureMode};
 use crate::run_folder::{self, RunFolder};
 
 /// What is typed after `train`. Everything is optional, so that what was given can be told from
@@ -33,6 +33,29 @@ pub struct RawTrain {
     /// Allow frozen modules whose weights were not transferred
     #[arg(long, alias = "freeze-untransferred", help_heading = "Model")]
     allow_untransferred: bool,
+
+    /// Compute what is frozen once per picture and view: keep its features in ram, on disk, where it pays
+    /// (auto), or not at all (off)
+    #[arg(
+        long,
+        value_enum,
+        default_value = "off",
+        ignore_case = true,
+        value_name = "WHERE",
+        help_heading = "Model"
+    )]
+    cache_features: FeatureMode,
+    /// Fixed views per picture whose features are kept; 1 is the picture without augmentation
+    #[arg(long, value_parser = values::positive, value_name = "K", help_heading = "Model")]
+    views: Option<usize>,
+    /// Precision of kept features: half or single
+    #[arg(
+        long,
+        default_value_t,
+        value_name = "PRECISION",
+        help_heading = "Model"
+    )]
+    cache_precision: FeaturePrecision,
 
     /// Data set yaml [default: the shipped target world]
     #[arg(long, value_name = "YAML", help_heading = "Data")]
@@ -137,7 +160,15 @@ pub struct RawTrain {
 }
 
 /// Flags that a resumed run may change: none of them changes what is learnt.
-const ALLOWED_ON_RESUME: &[&str] = &["resume", "project", "device", "workers", "cache", "noplots"];
+const ALLOWED_ON_RESUME: &[&str] = &[
+    "resume",
+    "project",
+    "device",
+    "workers",
+    "cache",
+    "cache_features",
+    "noplots",
+];
 
 /// Freezing, epochs and size of the run without `--weights`, `--data` and `--cfg`.
 const DEMO: (&str, usize, usize) = ("10", 15, 320);
@@ -210,6 +241,18 @@ impl RawTrain {
                 notes.push(format!("no --data given: learning {}", data.display()));
             }
         }
+        if self.cache_features == FeatureMode::Off
+            && let Some(flag) = ["views", "cache_precision"]
+                .into_iter()
+                .find(|flag| given.iter().any(|id| id == flag))
+        {
+            return Err(Error::input(
+                format!("--{}", flag.replace('_', "-")),
+                "no kept features",
+                "--cache-features beside it",
+                "Add --cache-features ram, disk or auto",
+            ));
+        }
         let (hyp, hyp_source) = self.hyp()?;
         Ok(TrainSettings {
             optimizer_given: given.iter().any(|id| id == "optimizer"),
@@ -243,6 +286,9 @@ impl RawTrain {
             freeze,
             freeze_bn: self.freeze_bn,
             allow_untransferred: self.allow_untransferred,
+            cache_features: self.cache_features,
+            views: self.views,
+            cache_precision: self.cache_precision,
             save_period: self.save_period,
             seed: self.seed,
             nominal_batch: self.nominal_batch,
@@ -262,7 +308,7 @@ impl RawTrain {
                 "no flag that changes what is learnt: a resumed run keeps the settings of its opt.yaml",
                 format!(
                     "Leave it out; only --{} may go with --resume",
-                    ALLOWED_ON_RESUME[1..].join(", --")
+                    ALLOWED_ON_RESUME[1..].join(", --").replace('_', "-")
                 ),
             ));
         }
@@ -295,6 +341,9 @@ impl RawTrain {
         }
         if was_given("cache") {
             settings.cache = self.cache;
+        }
+        if was_given("cache_features") {
+            settings.cache_features = self.cache_features;
         }
         settings.noplots |= self.noplots;
         settings.resume = Some(from);

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use frostline::device::DeviceChoice;
-use frostline::freeze::FreezeSpec;
+use frostline::freeze::{FeaturePrecision, FreezeSpec};
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
 use frostline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::values::{ArchitectureSource, CacheMode};
+use super::values::{ArchitectureSource, CacheMode, FeatureMode};
 
 /// Everything `train` needs to know, checked. Written to `opt.yaml` in the run folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,15 @@ pub struct TrainSettings {
     pub freeze: FreezeSpec,
     pub freeze_bn: FreezeNorms,
     pub allow_untransferred: bool,
+    /// Where features at the cut are kept.
+    #[serde(default)]
+    pub cache_features: FeatureMode,
+    /// Fixed views per picture whose features are kept; `None` lets the program choose.
+    #[serde(default)]
+    pub views: Option<usize>,
+    /// How they are kept.
+    #[serde(default)]
+    pub cache_precision: FeaturePrecision,
     /// Epochs between checkpoints that are kept; `None` keeps none.
     pub save_period: Option<usize>,
     pub seed: u64,

@@ -17,6 +17,21 @@ pub enum CacheMode {
     Disk,
 }
 
+/// `--cache-features`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeatureMode {
+    /// Features are computed in every step, of freshly augmented pictures.
+    #[default]
+    Off,
+    /// They are kept in memory.
+    Ram,
+    /// They are kept in the project's cache folder.
+    Disk,
+    /// In memory, where that can be done and pays.
+    Auto,
+}
+
 /// `--task` of `val`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]

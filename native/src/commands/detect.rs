@@ -31,7 +31,8 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
         chosen.info.id, chosen.info.name, chosen.why
     ));
     let device = chosen.info.device;
-    let (mut model, mut names) = trained(&settings.weights, &device)?;
+    let (model, mut names) = trained(&settings.weights, &device)?;
+    let mut model = model.fold();
     if let Some(data) = &settings.data {
         names = frostline::data::dataset::DataConfig::read(data)?.names;
     }

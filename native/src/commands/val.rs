@@ -36,7 +36,8 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         chosen.info.id, chosen.info.name, chosen.why
     ));
     let device = chosen.info.device;
-    let (mut model, names) = trained(&settings.weights, &device)?;
+    let (model, names) = trained(&settings.weights, &device)?;
+    let mut model = model.fold();
     let config = DataConfig::read(&settings.data)?;
     let split = match settings.task {
         Task::Train => Split::Train,
@@ -50,6 +51,7 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         settings.single_cls,
         CacheMode::Off,
         None,
+        false,
     )?);
     if !settings.single_cls && dataset.names.len() != names.len() {
         return Err(Error::input(

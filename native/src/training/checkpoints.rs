@@ -12,6 +12,8 @@ use frostline::train::{OptimizerKind, Session};
 use frostline::weights::atomic::write_atomically;
 use frostline::weights::{Checkpoint, Precision};
 
+use super::features::Views;
+
 /// The metadata key of the run's record.
 const RUN: &str = "run";
 
@@ -36,6 +38,9 @@ pub struct RunRecord {
     pub optimizer: OptimizerKind,
     /// Pictures per optimizer step.
     pub nominal: usize,
+    /// The fixed views that are learnt from; none with fresh augmentation.
+    #[serde(default)]
+    pub views: Option<Views>,
 }
 
 /// The files of a run.

@@ -1,5 +1,6 @@
 //! Batches for training and validation, made in the background.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::progress::{Progress, say};
 const VAL_PAD: f64 = 0.5;
 /// Batches that wait ready.
 const PREFETCH: usize = 4;
+
 /// Opens a split and says what was found.
 ///
 /// # Errors
@@ -30,6 +32,7 @@ pub fn open(
     single_cls: bool,
     cache: CacheMode,
     cache_folder: Option<PathBuf>,
+    hash_contents: bool,
 ) -> Result<Dataset> {
     let options = OpenOptions {
         single_cls,
@@ -40,6 +43,7 @@ pub fn open(
             Purpose::Val
         },
         require_labels: split == Split::Train,
+        hash_contents,
         cache: CacheOptions {
             mode: cache,
             folder: cache_folder,
@@ -126,20 +130,15 @@ impl TrainData {
         first: usize,
         picks: Option<Vec<usize>>,
     ) -> Result<Loader<Batch>> {
-        let order = match (&self.transform.rect, picks) {
-            (Some(rect), _) => rect.order.clone(),
-            (None, Some(picks)) => picks,
-            (None, None) => order(self.seed, epoch, self.dataset.items.len()),
-        };
+        let order = self.order(epoch, picks);
         let this = self.clone();
         Loader::new(
             first..self.batches(),
             self.workers,
             PREFETCH,
             move |number| {
-                let start = number * this.batch_size;
-                let end = (start + this.batch_size).min(order.len());
-                let samples = (start..end)
+                let samples = this
+                    .positions(number, &order)
                     .map(|position| {
                         let mut rng = rng_for(this.seed, epoch, position);
                         this.transform
@@ -147,6 +146,124 @@ impl TrainData {
                     })
                     .collect::<Result<Vec<_>>>()?;
                 batch(samples)
+            },
+        )
+    }
+
+    fn order(&self, epoch: usize, picks: Option<Vec<usize>>) -> Vec<usize> {
+        match (&self.transform.rect, picks) {
+            (Some(rect), _) => rect.order.clone(),
+            (None, Some(picks)) => picks,
+            (None, None) => order(self.seed, epoch, self.dataset.items.len()),
+        }
+    }
+
+    /// Positions of batch `number` within the epoch's `order`.
+    fn positions(&self, number: usize, order: &[usize]) -> Range<usize> {
+        let start = number * self.batch_size;
+        start..(start + self.batch_size).min(order.len())
+    }
+
+    /// The same pictures in `count` fixed views each.
+    pub fn in_views(&self, count: usize) -> ViewData {
+        let mut data = self.clone();
+        data.transform.augment = count > 1;
+        ViewData { data }
+    }
+}
+
+/// The training pictures of a run that keeps features: each in fixed views, so that what is computed
+/// once holds for later epochs.
+#[derive(Debug, Clone)]
+pub struct ViewData {
+    data: TrainData,
+}
+
+/// A batch at the cut in the making: which pictures, and the pixels that were missing when its epoch began.
+#[derive(Debug)]
+pub struct ViewBatch {
+    /// The pictures in order.
+    pub pictures: Vec<usize>,
+    /// Pictures whose features were not kept, each once, and their pixels.
+    missing: Vec<usize>,
+    pixels: Option<Batch>,
+    /// All of them, to be drawn.
+    pub drawn: Option<Batch>,
+}
+
+impl ViewBatch {
+    /// The pixels of `pictures`: those that were made ahead, or else made now.
+    ///
+    /// # Errors
+    /// Names the picture that cannot be read.
+    pub fn pixels(self, data: &ViewData, view: usize, pictures: &[usize]) -> Result<Batch> {
+        match self.pixels {
+            Some(pixels) if self.missing == pictures => Ok(pixels),
+            _ => data.pixels(view, pictures),
+        }
+    }
+}
+
+impl ViewData {
+    /// The pixels of `pictures` in `view`.
+    ///
+    /// # Errors
+    /// Names the picture that cannot be read.
+    pub fn pixels(&self, view: usize, pictures: &[usize]) -> Result<Batch> {
+        let TrainData {
+            dataset,
+            transform,
+            seed,
+            ..
+        } = &self.data;
+        let samples = pictures.iter().map(|&picture| {
+            // What a view shows depends on the picture and not on its place in the epoch.
+            let mut rng = rng_for(*seed, view, picture);
+            transform.sample(&**dataset, picture, &mut rng)
+        });
+        batch(samples.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The batches of `epoch`, which sees `view`, from number `first` on. `kept` says by picture whose
+    /// features are there; the first `drawn` batches come with all their pixels as well.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn epoch(
+        &self,
+        epoch: usize,
+        view: usize,
+        first: usize,
+        picks: Option<Vec<usize>>,
+        kept: Vec<bool>,
+        drawn: usize,
+    ) -> Result<Loader<ViewBatch>> {
+        let order = self.data.order(epoch, picks);
+        let this = self.clone();
+        Loader::new(
+            first..self.data.batches(),
+            self.data.workers,
+            PREFETCH,
+            move |number| {
+                let pictures = order[this.data.positions(number, &order)].to_vec();
+                let mut missing = Vec::new();
+                for &picture in &pictures {
+                    if !kept[picture] && !missing.contains(&picture) {
+                        missing.push(picture);
+                    }
+                }
+                let pixels = (!missing.is_empty())
+                    .then(|| this.pixels(view, &missing))
+                    .transpose()?;
+                let drawn = (number < drawn)
+                    .then(|| this.pixels(view, &pictures))
+                    .transpose()?;
+                Ok(ViewBatch {
+                    pictures,
+                    missing,
+                    pixels,
+                    drawn,
+                })
             },
         )
     }
@@ -176,6 +293,12 @@ impl ValData {
     /// Number of batches.
     pub fn batches(&self) -> usize {
         self.rect.batches().len()
+    }
+
+    /// Pictures and shape `[h, w]` of each batch.
+    pub fn shapes(&self) -> impl Iterator<Item = (usize, [usize; 2])> {
+        let batches = self.rect.batches();
+        batches.map(|(pictures, shape)| (pictures.len(), shape))
     }
 
     /// All batches.

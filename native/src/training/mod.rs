@@ -2,6 +2,8 @@
 
 pub mod checkpoints;
 pub mod data;
+mod epoch;
+pub mod features;
 pub mod run;
 pub mod start;
 pub mod validation;

@@ -6,11 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use burn::tensor::{Device, read_sync};
 use frostline::data::Label;
-use frostline::data::class_weights::{
-    class_weights, class_weights_by_map, image_weight, weighted_order,
-};
 use frostline::data::dataset::{DataConfig, Split};
-use frostline::data::transform::{epoch_rng, multi_scale_size, resize_batch, rng_for};
 use frostline::eval::{Metrics, ValidateOptions};
 use frostline::freeze::FreezePlan;
 use frostline::loss::DetectionLoss;
@@ -20,12 +16,14 @@ use frostline::train::{FreezeNorms, Hyp, OptimizerKind, Receipt, Session, Sessio
 
 use super::checkpoints::{Checkpoints, RunRecord, read_last};
 use super::data::{TrainData, ValData, open};
+use super::epoch::StageCache;
+use super::features::{Keeping, Subject};
 use super::start::{Start, start};
-use super::validation::{print_table, validate};
-use crate::args::TrainSettings;
+use super::validation::{print_table, validate, validate_kept};
+use crate::args::{FeatureMode, TrainSettings};
 use crate::interrupt::{self, Interrupted};
 use crate::plots;
-use crate::progress::{Progress, say};
+use crate::progress::say;
 use crate::results::{EpochRow, Results};
 use crate::run_folder::RunFolder;
 
@@ -34,7 +32,7 @@ const FEW_STEPS: usize = 1000;
 /// The reference's pictures per optimizer step.
 const NOMINAL: usize = 64;
 /// Training batches and validation batches that are drawn.
-const DRAWN_BATCHES: usize = 3;
+pub(super) const DRAWN_BATCHES: usize = 3;
 /// The rate with which Adam trains when only Detect does. Its gradients are small and of very unequal size: with SGD
 /// at the usual rate it hardly moves, at a twentyfold rate its objectness bias swings.
 const DETECT_ONLY_RATE: f64 = 0.01;
@@ -45,25 +43,28 @@ const VERY_FEW_STEPS: usize = 150;
 const VERY_FEW_STEPS_RATE: f64 = 0.003;
 
 /// Where a run stands; what of it must survive an interruption goes into [`RunRecord`].
-struct Progression {
-    epoch: usize,
-    batch: usize,
-    loss_sums: [f64; 3],
+pub(super) struct Progression {
+    pub(super) epoch: usize,
+    pub(super) batch: usize,
+    pub(super) loss_sums: [f64; 3],
     best_fitness: Option<f64>,
     best_epoch: usize,
-    class_map: Vec<f64>,
+    pub(super) class_map: Vec<f64>,
 }
 
-struct Run<'a> {
-    settings: &'a TrainSettings,
-    hyp: Hyp,
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a TrainSettings,
+    pub(super) hyp: Hyp,
     nominal: usize,
-    names: Vec<String>,
-    folder: RunFolder,
-    files: Checkpoints,
-    train: TrainData,
-    val: ValData,
+    pub(super) names: Vec<String>,
+    pub(super) folder: RunFolder,
+    pub(super) files: Checkpoints,
+    pub(super) train: TrainData,
+    pub(super) val: ValData,
+    pub(super) keeping: Option<Keeping>,
     device: Device,
+    /// What computes, for those who keep what was computed.
+    pub(super) computed_by: String,
     started: Instant,
 }
 
@@ -78,6 +79,12 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         "device: {} ({}), {}",
         chosen.info.id, chosen.info.name, chosen.why
     ));
+    let computed_by = format!(
+        "{} {} on {}",
+        env!("CARGO_PKG_VERSION"),
+        chosen.info.name,
+        std::env::consts::ARCH
+    );
     let device = chosen.info.device;
 
     let resumed = match &settings.resume {
@@ -94,6 +101,8 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
 
     let config = DataConfig::read(&settings.data)?;
     let cache = settings.cache_mode();
+    // Features on the disk are found by what the pictures are.
+    let hash_contents = settings.cache_features != FeatureMode::Off;
     let cache_folder = Some(settings.project.join("cache"));
     let train_set = Arc::new(open(
         &config,
@@ -102,6 +111,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         settings.single_cls,
         cache,
         cache_folder.clone(),
+        hash_contents,
     )?);
     let val_set = Arc::new(open(
         &config,
@@ -110,6 +120,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         settings.single_cls,
         cache,
         cache_folder,
+        false,
     )?);
     let names = train_set.names.clone();
 
@@ -123,6 +134,16 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
                 plan,
             }
         }
+    };
+    let subject = Subject {
+        settings,
+        plan: &plan,
+        architecture: model.architecture(),
+        dataset: &train_set,
+    };
+    let keeping = match &resumed {
+        None => subject.decide()?,
+        Some((_, _, (_, record))) => subject.decide_again(record.views)?,
     };
     // Only now, so that a run which cannot start leaves no folder.
     let folder = match &resumed {
@@ -230,7 +251,9 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         files,
         train,
         val,
+        keeping,
         device,
+        computed_by,
         started: Instant::now(),
     };
     run.epochs(&mut session, &mut at, results)
@@ -318,10 +341,12 @@ impl Run<'_> {
         if at.epoch == 0 && at.batch == 0 && !self.settings.nosave {
             self.save(session, at)?;
         }
+        let mut cache = StageCache::default();
         while at.epoch < self.settings.epochs && !self.waited_enough(at) {
             let epoch = at.epoch;
             read_sync(session.begin_epoch(epoch))?;
-            self.epoch(session, at)?;
+            cache.enter_stage(self, session)?;
+            self.epoch(session, at, cache.features.as_mut())?;
             let last = epoch + 1 == self.settings.epochs;
             let rates = session.schedule().at(session.iteration().saturating_sub(1));
             let batches = self.train.batches() as f64;
@@ -334,16 +359,22 @@ impl Run<'_> {
             };
             let mut fitness = None;
             if !self.settings.noval || last {
-                let model = &mut session.ema.model;
-                let options = ValidateOptions::default();
-                let validation = match validate(
-                    model,
-                    &self.val,
-                    Some(&loss),
-                    options,
-                    &self.device,
-                    &mut |_, _, _| Ok(()),
-                ) {
+                let mut model = session.ema.model.fold();
+                let validation = match cache.validation() {
+                    Some((prefix, kept)) => {
+                        let (val, device) = (&self.val, &self.device);
+                        validate_kept(&mut model, prefix, val, Some(&loss), device, kept)
+                    }
+                    None => validate(
+                        &mut model,
+                        &self.val,
+                        Some(&loss),
+                        ValidateOptions::default(),
+                        &self.device,
+                        &mut |_, _, _| Ok(()),
+                    ),
+                };
+                let validation = match validation {
                     Err(error) if error.is::<Interrupted>() => return self.stop(session, at),
                     validation => validation?,
                 };
@@ -393,6 +424,7 @@ impl Run<'_> {
                     .save_epoch(&mut session.ema.model, epoch, fitness.unwrap_or(0.0))?;
             }
         }
+        cache.say_counts();
         self.finish(session, at)
     }
 
@@ -412,72 +444,14 @@ impl Run<'_> {
         enough
     }
 
-    /// One epoch, from `at.batch` on.
-    fn epoch(&self, session: &mut Session, at: &mut Progression) -> anyhow::Result<()> {
-        let label = format!("epoch {}/{}", at.epoch + 1, self.settings.epochs);
-        let progress = Progress::new(label, self.train.batches());
-        progress.set_done(at.batch);
-        let picks = self.settings.image_weights.then(|| self.weighted_picks(at));
-        for batch in self.train.epoch(at.epoch, at.batch, picks)? {
-            let mut batch = batch?;
-            if at.epoch == 0 && at.batch < DRAWN_BATCHES && !self.settings.noplots {
-                let to = self.folder.file(&format!("train_batch{}.jpg", at.batch));
-                plots::plot_batch_labels(&to, &batch, &self.names)?;
-            }
-            if self.settings.multi_scale {
-                let mut rng = rng_for(self.settings.seed, at.epoch, usize::MAX - at.batch);
-                let size = multi_scale_size(self.settings.imgsz, 32, &mut rng);
-                batch = resize_batch(batch, size, 32);
-            }
-            let report = session.step(&batch);
-            let items: Vec<f64> = report.items.into_data().iter::<f64>().collect();
-            if items.iter().any(|item| !item.is_finite()) {
-                anyhow::bail!(
-                    "epoch {}, batch {}: found a loss of {items:?}, expected finite numbers. \
-                     Lower the rate with --hyp-set lr0={}; the state before this epoch is in {}",
-                    at.epoch + 1,
-                    at.batch + 1,
-                    self.hyp.lr0 / 10.0,
-                    self.files.last().display()
-                );
-            }
-            for (sum, item) in at.loss_sums.iter_mut().zip(items) {
-                *sum += item;
-            }
-            at.batch += 1;
-            let mean = at.loss_sums.map(|sum| sum / at.batch as f64);
-            progress.set_message(format!(
-                "box {:.4} obj {:.4} cls {:.4}",
-                mean[0], mean[1], mean[2]
-            ));
-            progress.inc(1);
-            if interrupt::requested() {
-                return self.stop(session, at);
-            }
-        }
-        progress.clear();
-        Ok(())
-    }
-
     /// Saves where the run stands and ends it.
-    fn stop(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+    pub(super) fn stop(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
         self.save(session, at)?;
         say(&format!(
             "stopped after this step; `frostline train --resume {}` goes on",
             self.files.last().display()
         ));
         Err(Interrupted.into())
-    }
-
-    fn weighted_picks(&self, at: &Progression) -> Vec<usize> {
-        let items = &self.train.dataset.items;
-        let by_class = class_weights(items.iter().flat_map(|item| &item.labels), self.names.len());
-        let by_class = class_weights_by_map(&by_class, &at.class_map);
-        let by_picture: Vec<f64> = items
-            .iter()
-            .map(|item| image_weight(&item.labels, &by_class))
-            .collect();
-        weighted_order(&by_picture, &mut epoch_rng(self.settings.seed, at.epoch))
     }
 
     fn save(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
@@ -492,6 +466,7 @@ impl Run<'_> {
             lr0: self.hyp.lr0,
             optimizer,
             nominal: self.nominal,
+            views: self.keeping.map(|keeping| keeping.views),
         };
         self.files.save_last(session, at.epoch, record)
     }
@@ -512,7 +487,7 @@ impl Run<'_> {
                 &self.files.best(),
             )?;
         }
-        let (mut best, _) = super::start::trained(&self.files.best(), &self.device)?;
+        let (best, _) = super::start::trained(&self.files.best(), &self.device)?;
         let mut draw = |number: usize,
                         batch: &frostline::data::Batch,
                         found: &[Vec<frostline::eval::Detection>]| {
@@ -528,7 +503,7 @@ impl Run<'_> {
             plots::plot_batch_detections(&to, batch, found, &self.names)
         };
         let validation = validate(
-            &mut best,
+            &mut best.fold(),
             &self.val,
             None,
             ValidateOptions::default(),

@@ -2,5 +2,5 @@
 //! machine's adapter.
 
 mod adapter;
-mod letterbox;
+mod twins;
 mod validity;

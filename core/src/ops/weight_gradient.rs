@@ -1,0 +1,275 @@
+//! The gradient of a convolution's weights: for every output channel and tap, the sum over all
+//! positions of the output's gradient times what the tap read there.
+//!
+//! The input is turned round first, so that the channels of a pixel lie side by side (`[H, W, C]` with its
+//! padding). What a kernel's row reads at a position is then one run of `K·C` floats, whatever the stride,
+//! and the tile of [`super::tile`] applies: its rows are output channels, its columns taps, and it
+//! adds up over positions.
+
+use super::conv::Geometry;
+use super::padded::Band;
+use super::parallel;
+use super::tile::{COLUMNS, Columns, Rows, SPARE, STEP, Sums, multiply};
+use super::vectors::{Lanes, Loop, dispatch};
+
+/// Positions that are worked on together: what sixteen channels read there should fit the first cache.
+const POSITIONS: usize = 256;
+/// Input channels of a task.
+const CHANNELS: usize = 48;
+/// Tasks worth having, for as many cores.
+const TASKS: usize = 16;
+/// Partial sums that may be held at once.
+const PARTIALS: usize = 1 << 20;
+
+/// The gradient of the weights `[C_out, C_in, K, K]` from `x` and the gradient of `y`.
+pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
+    let slices = g.c_in.div_ceil(CHANNELS);
+    let share = g.c_in.div_ceil(slices);
+    let share = if slices == 1 {
+        share
+    } else {
+        share.next_multiple_of(STEP)
+    };
+    let slices = g.c_in.div_ceil(share);
+    let turned = Turned::new(g, share);
+    let held = (g.c_out + SPARE) * turned.stride();
+    let groups = (PARTIALS / (held * slices)).clamp(1, TASKS.div_ceil(slices));
+    let field = g.field();
+    let bands = field.bands(groups, turned.pitch * g.stride);
+    let per_group = bands.len().div_ceil(groups);
+    let tasks: Vec<_> = (0..slices)
+        .flat_map(|slice| bands.chunks(per_group).map(move |bands| (slice, bands)))
+        .collect();
+    let groups = tasks.len() / slices;
+    let cost = per_group * bands[0].images * bands[0].rows * field.columns * held / 8;
+    let partials = parallel::map(tasks, cost, |(slice, bands)| {
+        let mut sums = vec![0f32; held];
+        let first = slice * share;
+        let task = Task {
+            x,
+            grad,
+            turned: &turned,
+            bands,
+            channels: (first, share.min(g.c_in - first)),
+            sums: &mut sums,
+        };
+        task.run();
+        sums
+    });
+    let mut total = vec![0f32; g.c_out * g.taps()];
+    let area = g.kernel * g.kernel;
+    let rows = total.chunks_exact_mut(g.taps()).enumerate().collect();
+    parallel::for_each(rows, g.taps() * groups, |(o, row): (usize, &mut [f32])| {
+        let mut sums = vec![0f32; turned.stride()];
+        for (partials, row) in partials.chunks(groups).zip(row.chunks_mut(share * area)) {
+            sums.fill(0.0);
+            for partial in partials {
+                let partial = &partial[o * turned.stride()..][..turned.stride()];
+                for (sum, partial) in sums.iter_mut().zip(partial) {
+                    *sum += partial;
+                }
+            }
+            for y in 0..g.kernel {
+                for x in 0..g.kernel {
+                    let sums = &sums[y * turned.run + x * share..];
+                    let totals = row.iter_mut().skip(y * g.kernel + x).step_by(area);
+                    for (total, sum) in totals.zip(sums) {
+                        *total = *sum;
+                    }
+                }
+            }
+        }
+    });
+    total
+}
+
+/// Padded pictures with `share` channels side by side.
+#[derive(Debug, Clone, Copy)]
+struct Turned {
+    g: Geometry,
+    share: usize,
+    /// Floats of a row of pixels.
+    pitch: usize,
+    /// Floats that a kernel's row reads, rounded up to [`STEP`].
+    run: usize,
+}
+
+impl Turned {
+    fn new(g: Geometry, share: usize) -> Self {
+        let columns = (g.out_width() - 1) * g.stride + g.kernel;
+        Self {
+            g,
+            share,
+            pitch: columns * share,
+            run: (g.kernel * share).next_multiple_of(STEP),
+        }
+    }
+
+    /// Sums of one output channel.
+    fn stride(&self) -> usize {
+        self.g.kernel * self.run
+    }
+
+    /// Rows of pixels that a picture of a band needs.
+    fn rows(&self, band: Band) -> usize {
+        (band.rows - 1) * self.g.stride + self.g.kernel
+    }
+
+    /// Where the pixels of each position of a band begin.
+    fn places(&self, band: Band) -> Vec<usize> {
+        let (g, rows) = (&self.g, self.rows(band));
+        let mut places = Vec::with_capacity(band.images * band.rows * g.out_width());
+        for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
+            let start = (image * rows + row * g.stride) * self.pitch;
+            places.extend((0..g.out_width()).map(|n| start + n * g.stride * self.share));
+        }
+        places
+    }
+
+    /// Turns a band of `x` round: channels `first..first + count` of each pixel side by side.
+    fn turn(&self, x: &[f32], band: Band, (first, count): (usize, usize)) -> Vec<f32> {
+        let (g, rows) = (&self.g, self.rows(band));
+        let plane = g.height * g.width;
+        let mut turned = vec![0f32; band.images * rows * self.pitch + COLUMNS];
+        // Columns of the picture that anyone reads.
+        let width = g.width.min(self.pitch / self.share - g.padding);
+        for (image, row) in (0..band.images).flat_map(|i| (0..rows).map(move |r| (i, r))) {
+            let y = band.row * g.stride + row;
+            if y < g.padding || y >= g.padding + g.height {
+                continue;
+            }
+            let start = ((band.image + image) * g.c_in + first) * plane + (y - g.padding) * g.width;
+            let target = (image * rows + row) * self.pitch + g.padding * self.share;
+            dispatch(Interleave {
+                source: &x[start..],
+                plane,
+                count,
+                target: &mut turned[target..][..width * self.share],
+                stride: self.share,
+            });
+        }
+        turned
+    }
+}
+
+/// `target[p·stride + c] = source[c·plane + p]` for `c < count`.
+struct Interleave<'a> {
+    source: &'a [f32],
+    plane: usize,
+    count: usize,
+    target: &'a mut [f32],
+    stride: usize,
+}
+
+impl Loop for Interleave<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let width = self.target.len() / self.stride;
+        let row = |c: usize| &self.source[c * self.plane..][..width];
+        let whole = self.count - self.count % 8;
+        for c in (0..whole).step_by(8) {
+            let mut rows = [row(c); 8];
+            for i in 1..8 {
+                rows[i] = row(c + i);
+            }
+            for p in (0..width - width % 8).step_by(8) {
+                let mut square = [[0f32; 8]; 8];
+                for i in 0..8 {
+                    square[i].copy_from_slice(&rows[i][p..p + 8]);
+                }
+                let square = lanes.transpose(square);
+                for j in 0..8 {
+                    let place = (p + j) * self.stride + c;
+                    self.target[place..place + 8].copy_from_slice(&square[j]);
+                }
+            }
+            for p in width - width % 8..width {
+                let column = &mut self.target[p * self.stride + c..][..8];
+                for i in 0..8 {
+                    column[i] = rows[i][p];
+                }
+            }
+        }
+        for c in whole..self.count {
+            for (target, value) in self.target[c..].iter_mut().step_by(self.stride).zip(row(c)) {
+                *target = *value;
+            }
+        }
+    }
+}
+
+/// Some bands and some input channels.
+struct Task<'a> {
+    x: &'a [f32],
+    grad: &'a [f32],
+    turned: &'a Turned,
+    bands: &'a [Band],
+    /// First input channel and their number.
+    channels: (usize, usize),
+    /// `[C_out, K, run]`.
+    sums: &'a mut [f32],
+}
+
+impl Task<'_> {
+    fn run(mut self) {
+        let g = self.turned.g;
+        let plane = g.out_plane();
+        for &band in self.bands {
+            let turned = self.turned.turn(self.x, band, self.channels);
+            let places = self.turned.places(band);
+            let size = band.rows * g.out_width();
+            if band.images > 1 && size < POSITIONS / 2 {
+                let rows = self.together(band);
+                self.positions(&rows, places.len(), &turned, &places);
+            } else {
+                for (image, places) in places.chunks_exact(size).enumerate() {
+                    let start = (band.image + image) * g.c_out * plane + band.row * g.out_width();
+                    let grad = &self.grad[start..];
+                    self.positions(grad, plane, &turned, places);
+                }
+            }
+        }
+    }
+
+    /// The output's gradient of whole pictures, with the pictures' planes of a channel side by side.
+    fn together(&self, band: Band) -> Vec<f32> {
+        let (c_out, plane) = (self.turned.g.c_out, self.turned.g.out_plane());
+        let pictures = &self.grad[band.image * c_out * plane..][..band.images * c_out * plane];
+        let mut rows = Vec::with_capacity(pictures.len());
+        for c in 0..c_out {
+            for picture in pictures.chunks_exact(c_out * plane) {
+                rows.extend_from_slice(&picture[c * plane..][..plane]);
+            }
+        }
+        rows
+    }
+
+    /// Adds what some positions contribute; `rows` of the output's gradient begin `stride` apart.
+    fn positions(&mut self, rows: &[f32], stride: usize, turned: &[f32], places: &[usize]) {
+        let g = self.turned.g;
+        let blocks = places.len().div_ceil(POSITIONS);
+        let length = places.len().div_ceil(blocks);
+        for (block, places) in places.chunks(length).enumerate() {
+            let rows = Rows {
+                values: &rows[block * length..],
+                stride,
+                count: g.c_out,
+            };
+            for row in 0..g.kernel {
+                for column in (0..self.turned.run).step_by(COLUMNS) {
+                    let columns = Columns {
+                        values: &turned[row * self.turned.pitch + column..],
+                        offsets: places,
+                        width: COLUMNS.min(self.turned.run - column),
+                    };
+                    let sums = Sums {
+                        values: &mut self.sums[row * self.turned.run + column..],
+                        stride: self.turned.stride(),
+                        add: true,
+                    };
+                    multiply(rows, columns, sums);
+                }
+            }
+        }
+    }
+}
