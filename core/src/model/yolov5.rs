@@ -91,7 +91,7 @@ impl Yolov5 {
 
     /// The detection head.
     pub fn detect(&self) -> &Detect {
-        match self.modules.last() {
+        match self.layers.last() {
             Some(Layer::Detect(detect)) => detect,
             _ => unreachable!("every architecture ends with Detect"),
         }
