@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::program::{run, weights};
 
+/// Kept features are rounded to half precision: 2⁻¹¹ of a value, less of a mean.
+const HALF: f64 = 5e-4;
+
 fn bench(args: &[&str]) -> Value {
     let small = [
         "--imgsz",
@@ -63,6 +66,22 @@ fn a_frozen_training_step_has_figures() {
 }
 
 #[test]
+fn a_step_on_kept_features_computes_the_same_loss() {
+    let flags = ["--weights", &weights(), "--freeze", "24"];
+    let whole = bench(&flags);
+    let kept = bench(&[&flags[..], &["--cache-features"]].concat());
+    assert_plausible(&kept);
+    assert_eq!(kept["task"], json!("train cached"));
+    let loss = |report: &Value| report["check"].as_f64().unwrap();
+    let difference = (loss(&kept) - loss(&whole)).abs() / loss(&whole);
+    assert!(difference < HALF, "{kept} {whole}");
+    assert_ne!(
+        difference, 0.0,
+        "features that were not rounded were not kept"
+    );
+}
+
+#[test]
 fn inference_has_figures_and_leaves_the_weights_it_ran_with() {
     let folder = tempfile::tempdir().unwrap();
     let saved = folder.path().join("saved.safetensors");
@@ -93,4 +112,16 @@ fn inference_has_figures_and_leaves_the_weights_it_ran_with() {
 #[test]
 fn freezing_says_nothing_about_inference() {
     run(Path::new("."), &["bench", "--infer", "--freeze", "10"]).expect_code(2);
+}
+
+#[test]
+fn features_are_kept_only_before_a_cut() {
+    let flags = ["bench", "--device", "cpu", "--cache-features"];
+    run(Path::new("."), &flags).expect_code(2);
+    run(
+        Path::new("."),
+        &[&flags[..], &["--freeze", "24,!0"]].concat(),
+    )
+    .expect_code(2)
+    .expect_words(&["freezes no leading module", "--freeze 10"]);
 }

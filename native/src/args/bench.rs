@@ -25,6 +25,9 @@ pub struct RawBench {
     /// What to freeze, as in train [default: none]
     #[arg(long, num_args = 1.., allow_negative_numbers = true, value_name = "WHAT", conflicts_with = "infer")]
     freeze: Vec<String>,
+    /// Take what is frozen from memory, as train does with --cache-features ram once every view was seen
+    #[arg(long, requires = "freeze")]
+    cache_features: bool,
     /// Measure inference instead of a training step
     #[arg(long)]
     infer: bool,
@@ -57,6 +60,8 @@ pub struct RawBench {
 pub enum BenchCase {
     /// A training step under a freeze: forward, loss, backward, optimizer, average.
     Train(FreezeSpec),
+    /// The same from features at the cut that are kept in memory.
+    TrainCached(FreezeSpec),
     /// Pictures in, decoded boxes out.
     Infer,
 }
@@ -88,6 +93,9 @@ impl RawBench {
         let case = match &self.freeze[..] {
             _ if self.infer => BenchCase::Infer,
             [] => BenchCase::Train(FreezeSpec::none()),
+            values if self.cache_features => {
+                BenchCase::TrainCached(FreezeSpec::from_values(values)?)
+            }
             values => BenchCase::Train(FreezeSpec::from_values(values)?),
         };
         Ok(BenchSettings {

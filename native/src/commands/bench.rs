@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use burn::tensor::{Device, TensorData, read_sync};
+use frostline::Error;
 use frostline::data::{Batch, Label, Placement};
-use frostline::freeze::FreezePlan;
+use frostline::freeze::cache::RamStore;
+use frostline::freeze::{FeatureCache, FeaturePrecision, FreezePlan};
 use frostline::model::{Size, Yolov5};
 use frostline::train::session::image_tensor;
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind, Rates, Session, SessionConfig};
@@ -100,23 +102,7 @@ pub fn run(settings: &BenchSettings, out: &mut impl Write) -> Result<()> {
     }
     let classes = model.architecture().nc;
     let batch = plausible_batch(settings.batch_size, settings.imgsz, classes);
-    let (task, freeze, mut step): (_, _, Step) = match &settings.case {
-        BenchCase::Train(spec) => {
-            let plan = FreezePlan::resolve(spec, model.architecture())?;
-            let freeze = plan.stages[0].human();
-            let mut session = Session::new(model, plan, config(settings), &device);
-            let step = move || Ok(session.step_with(&batch, RATES).total.try_into_data()?);
-            ("train", Some(freeze), Box::new(step))
-        }
-        BenchCase::Infer => {
-            let device = device.clone();
-            let step = move || {
-                let image = image_tensor(&batch, &device);
-                Ok(model.predict(image).try_into_data()?)
-            };
-            ("infer", None, Box::new(step))
-        }
-    };
+    let (task, freeze, mut step) = prepare(settings, model, batch, &device)?;
 
     let check = mean(&step()?)?;
     for _ in 1..settings.warmup {
@@ -167,6 +153,7 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         "{} of {}, {} px, batch {}{freeze}, on {}",
         match report.task {
             "train" => "training step",
+            "train cached" => "training step on kept features",
             _ => "inference",
         },
         report.architecture,
@@ -183,6 +170,56 @@ fn print(report: &Report, out: &mut impl Write) -> std::io::Result<()> {
         Some(mib) => writeln!(out, "  peak memory {mib:.0} MiB above the idle program"),
         None => writeln!(out, "  peak memory is not known on this system"),
     }
+}
+
+/// What is measured: its name, what is frozen, and a step of it.
+fn prepare(
+    settings: &BenchSettings,
+    model: Yolov5,
+    batch: Batch,
+    device: &Device,
+) -> Result<(&'static str, Option<String>, Step)> {
+    let spec = match &settings.case {
+        BenchCase::Train(spec) | BenchCase::TrainCached(spec) => spec,
+        BenchCase::Infer => {
+            let (mut model, device) = (model.fold(), device.clone());
+            let step = move || {
+                let image = image_tensor(&batch, &device);
+                Ok(model.predict(image).try_into_data()?)
+            };
+            return Ok(("infer", None, Box::new(step)));
+        }
+    };
+    let plan = FreezePlan::resolve(spec, model.architecture())?;
+    let freeze = Some(plan.stages[0].human());
+    if matches!(settings.case, BenchCase::Train(_)) {
+        let mut session = Session::new(model, plan, config(settings), device);
+        let step = move || Ok(session.step_with(&batch, RATES).total.try_into_data()?);
+        return Ok(("train", freeze, Box::new(step)));
+    }
+    let cut = &plan.stages[0].cut;
+    if cut.prefix == 0 {
+        return Err(Error::input(
+            "--cache-features",
+            "a plan that freezes no leading module",
+            "one that does",
+            "Try --freeze 10",
+        )
+        .into());
+    }
+    let maps = cut.maps(model.architecture(), settings.imgsz, settings.imgsz)?;
+    let pictures: Vec<usize> = (0..settings.batch_size).collect();
+    // One batch fits, or nothing does.
+    let store = Box::new(RamStore::new(u64::MAX));
+    let mut cache = FeatureCache::new(maps, FeaturePrecision::default(), pictures.len(), 1, store);
+    let mut session = Session::new(model, plan, config(settings), device);
+    let step = move || {
+        let make = |_: &[usize]| Ok(batch.clone());
+        let features = read_sync(session.cached_features(&mut cache, 0, &pictures, make))?;
+        let report = session.step_features_with(&features, RATES);
+        Ok(report.total.try_into_data()?)
+    };
+    Ok(("train cached", freeze, Box::new(step)))
 }
 
 /// The network to measure, and what it is called.

@@ -5,6 +5,8 @@
 pub enum Task {
     /// A training step with modules `0..freeze` frozen.
     Train { freeze: usize },
+    /// The same on kept features; in PyTorch, which has none, the plain step.
+    TrainCached { freeze: usize },
     /// Pictures in, decoded boxes out.
     Infer,
 }
@@ -34,6 +36,9 @@ impl Case {
         } = self;
         match self.task {
             Task::Train { freeze } => format!("{size}, {imgsz} px, batch {batch}, freeze {freeze}"),
+            Task::TrainCached { freeze } => {
+                format!("{size}, {imgsz} px, batch {batch}, freeze {freeze}, kept features")
+            }
             Task::Infer => format!("{size}, {imgsz} px, batch {batch}, inference"),
         }
     }
@@ -65,6 +70,14 @@ const fn infer(size: &'static str, imgsz: usize, batch: usize, steps: usize) -> 
 }
 
 impl Case {
+    const fn cached(self) -> Self {
+        let task = match self.task {
+            Task::Train { freeze } => Task::TrainCached { freeze },
+            other => other,
+        };
+        Self { task, ..self }
+    }
+
     const fn within(self, time: f64) -> Self {
         Self {
             time_bar: Some(time),
@@ -88,12 +101,18 @@ pub const CPU: &[Case] = &[
     train("n", 320, 4, 0, 10).within(0.9).holding(160.0),
     train("n", 320, 4, 10, 15).within(0.7).holding(60.0),
     train("n", 320, 4, 24, 20).within(0.6).holding(25.0),
+    train("n", 128, 8, 10, 20).cached(),
+    train("n", 128, 8, 24, 30).cached(),
+    train("n", 320, 4, 10, 15).cached().within(0.45),
+    train("n", 320, 4, 24, 20).cached().within(0.1),
     train("s", 128, 8, 0, 10),
     train("s", 128, 8, 10, 15),
     train("s", 128, 8, 24, 20),
     train("s", 320, 4, 0, 6),
     train("s", 320, 4, 10, 8),
     train("s", 320, 4, 24, 10),
+    train("s", 320, 4, 10, 8).cached(),
+    train("s", 320, 4, 24, 10).cached(),
     infer("n", 320, 1, 40),
     infer("n", 640, 1, 20).within(1.0),
     infer("s", 320, 1, 20),
@@ -108,9 +127,11 @@ pub const GPU: &[Case] = &[
     train("n", 640, 16, 0, 30).within(GPU_BAR),
     train("n", 640, 16, 10, 30).within(GPU_BAR),
     train("n", 640, 16, 24, 30).within(GPU_BAR),
+    train("n", 640, 16, 24, 30).cached().within(1.0),
     train("s", 640, 16, 0, 20).within(GPU_BAR),
     train("s", 640, 16, 10, 20).within(GPU_BAR),
     train("s", 640, 16, 24, 20).within(GPU_BAR),
+    train("s", 640, 16, 24, 20).cached().within(1.0),
     infer("n", 640, 1, 50),
     infer("n", 640, 16, 30),
     infer("s", 640, 1, 50),
