@@ -26,7 +26,7 @@ fn median(times: &mut [Duration]) -> f64 {
 }
 
 fn main() {
-    let idle = status("VmRSS");
+    let idle = status("VmRSS") - status("RssFile");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize, default| {
         arguments
@@ -103,10 +103,10 @@ fn main() {
         }
         let first = times[0].as_secs_f64() * 1e3;
         println!(
-            "{side} px b{pictures} freeze {freeze} nc {classes}: {:.2} ms a step (first {first:.1}, best {:.2}), memory +{:.1} MiB over {idle:.1}",
+            "{side} px b{pictures} freeze {freeze} nc {classes}: {:.2} ms a step (first {first:.1}, best {:.2}), memory +{:.1} MiB",
             median(&mut times),
             times[0].as_secs_f64() * 1e3,
-            status("VmHWM") - idle,
+            status("VmHWM") - status("RssFile") - idle,
         );
         return;
     }
