@@ -48,7 +48,7 @@ fn a_second_run_on_the_disk_computes_nothing_and_comes_to_the_same() {
         &["--cache-features", "ram", "--views", "2"],
     )
     .expect_code(0)
-    .expect_words(&["MiB in memory", "computed 24 times, taken 24 times"]);
+    .expect_words(&["MiB of memory", "computed 24 times, taken 24 times"]);
     assert_same_run(&of("memory"), &of("first"), "in memory");
 
     // Half a file and a damaged one cost time and nothing else.
@@ -104,8 +104,8 @@ fn a_plan_of_stages_keeps_the_features_of_each() {
     run(folder.path(), &borrowed(&args))
         .expect_code(0)
         .expect_words(&[
-            "features after module 23: 1 view, not augmented, of 12 pictures",
-            "features after module 9: 1 view, not augmented, of 12 pictures",
+            "features after module 23: 1 view (not augmented) of 12 pictures",
+            "features after module 9: 1 view (not augmented) of 12 pictures",
             "computed 12 times, taken 12 times",
         ]);
 }
@@ -115,7 +115,7 @@ fn auto_keeps_features_where_it_can_and_says_why_not_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let auto = ["--cache-features", "auto"];
     let with = |more: &[&str]| train(folder.path(), "exp", &[&auto, more].concat()).expect_code(0);
-    with(&["--views", "2"]).expect_words(&["2 views of 12 pictures", "in memory"]);
+    with(&["--views", "2"]).expect_words(&["2 views of 12 pictures", "MiB of memory"]);
     with(&["--views", "4"]).expect_words(&["not kept", "4 epochs would see none of 4 views twice"]);
     with(&["--rect", "--views", "1"]).expect_words(&["not kept", "--rect"]);
     with(&["--freeze-bn", "drift"]).expect_words(&["not kept", "--freeze-bn drift"]);

@@ -193,9 +193,9 @@ fn ten_warmup_steps_agree_for_every_freeze() {
 
 #[test]
 fn ten_steps_with_fixed_statistics_agree() {
-    // From step 5 on single precision alone parts trajectories as it does when nothing is frozen: the same steps
-    // through other convolutions (Burn's) part from these by 4e-4 and from the golden by 1.2e-3.
-    let bound = |step| if step < 5 { bound("10") } else { 1e-2 };
+    // From step 4 on single precision alone parts trajectories as it does when nothing is frozen: features changed
+    // by 3e-7, as folding or another order of a sum does, part the loss by 5e-3 at step 4 and by 2e-2 at step 9.
+    let bound = |step| if step < 4 { bound("10") } else { 3e-2 };
     run_within(
         "trace_constant_freeze10_bn_eval",
         "10",

@@ -257,11 +257,13 @@ impl Subject<'_> {
         let store: Box<dyn FeatureStore> = match place {
             Place::Ram => {
                 say(&format!(
-                    "features after module {}: {} of {pictures} pictures, {} MiB in memory, {} precision",
+                    "features after module {}: {} of {pictures} pictures, {} precision, {} MiB of the {} MiB \
+                     of memory that they may take",
                     stage.cut.prefix - 1,
                     view_count(views.count),
+                    views.precision,
                     mebibytes(need),
-                    views.precision
+                    memory_bytes() >> 20
                 ));
                 Box::new(RamStore::new(memory_bytes().max(need)))
             }
@@ -285,12 +287,12 @@ impl Subject<'_> {
                 let folder = settings.project.join("cache");
                 let store = FileStore::open(&folder, &key, need)?;
                 say(&format!(
-                    "features after module {}: {} of {pictures} pictures, {} MiB, {} precision, in {}, \
+                    "features after module {}: {} of {pictures} pictures, {} precision, {} MiB in {}, \
                      which holds {} already",
                     stage.cut.prefix - 1,
                     view_count(views.count),
-                    mebibytes(need),
                     views.precision,
+                    mebibytes(need),
                     store.path().display(),
                     store.len()
                 ));
@@ -313,7 +315,7 @@ fn mebibytes(bytes: u64) -> u64 {
 
 fn view_count(views: usize) -> String {
     match views {
-        1 => "1 view, not augmented,".to_owned(),
+        1 => "1 view (not augmented)".to_owned(),
         _ => format!("{views} views"),
     }
 }

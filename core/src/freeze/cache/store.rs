@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// Keeps encoded entries by index. A store that cannot keep something goes without it, which costs
 /// time and not the run; [`FeatureStore::message`] then says why.
-pub trait FeatureStore: Send {
+pub trait FeatureStore {
     /// Whether an entry seems to be there; [`FeatureStore::get`] may still find it damaged.
     fn has(&self, index: usize) -> bool;
 
