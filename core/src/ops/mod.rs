@@ -1,16 +1,23 @@
-//! The model's own operations where Burn's CPU backend is slow; elsewhere they are made of Burn's.
+//! The model's own operations where Burn's are slow; elsewhere they are made of Burn's.
 //!
-//! | operation | on flex | elsewhere |
-//! |---|---|---|
-//! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | `batch_norm`, `silu` |
-//! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` |
+//! | operation | on flex | on a GPU | elsewhere |
+//! |---|---|---|---|
+//! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | two passes, one kept tensor, channels last | `batch_norm`, `silu` |
+//! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` | `conv2d` |
+//! | [`image`] | on the host | bytes travel, the GPU divides | on the host |
+//! | [`letterbox`] | on the host | one kernel | on the host |
+//! | [`candidates`] | – | boxes below a threshold stay on the GPU | – |
+//! | [`colour_map`] | on the host | one kernel | on the host |
 
 mod backend;
 mod conv;
+#[cfg(feature = "gpu")]
+mod cube;
 mod lanes;
 mod norm;
 mod padded;
 mod parallel;
+mod picture;
 mod silu;
 #[cfg(test)]
 mod tests;
@@ -22,6 +29,10 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor, activation};
 
 use backend::{Fused, geometry};
+
+#[cfg(feature = "gpu")]
+pub use cube::{Found, candidates};
+pub use picture::{colour_map, image, letterbox};
 
 /// Whether the kernels of this room serve a tensor: f32 on flex, recorded or not.
 fn served<const D: usize>(x: &Tensor<D>) -> bool {
@@ -37,6 +48,10 @@ pub fn bn_silu_train(
     bias: Tensor<1>,
     epsilon: f64,
 ) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    #[cfg(feature = "gpu")]
+    if cube::serves(&x, &weight) {
+        return cube::bn_silu_train(x, weight, bias, epsilon);
+    }
     if !served(&x) || !served(&weight) {
         let out = batch_norm_train(x, weight, bias, epsilon);
         return (
@@ -68,6 +83,10 @@ pub fn bn_silu_fixed(
     variance: Tensor<1>,
     epsilon: f64,
 ) -> Tensor<4> {
+    #[cfg(feature = "gpu")]
+    if cube::serves(&x, &weight) {
+        return cube::bn_silu_fixed(x, weight, bias, mean, variance, epsilon);
+    }
     if !served(&x) || !served(&weight) {
         return activation::silu(batch_norm(x, weight, bias, mean, variance, epsilon));
     }

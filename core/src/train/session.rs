@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use super::ema::Ema;
 use super::hyp::Hyp;
@@ -304,12 +304,7 @@ impl Session {
 
 /// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
 pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = batch
-        .pixels
-        .iter()
-        .map(|&pixel| f32::from(pixel) / 255.0)
-        .collect();
-    Tensor::from_data(TensorData::new(values, batch.shape), device)
+    crate::ops::image(&batch.pixels, batch.shape, device)
 }
 
 /// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
