@@ -209,7 +209,7 @@ fn boxes(device: &Device) {
         let heads: Vec<Tensor<4>> = [80, 40, 20]
             .map(|side| {
                 let last = zeros([1, side, side, 3 * (5 + nc)], device);
-                last.permute([0, 3, 1, 2]).sub_scalar(3.0)
+                last.sub_scalar(3.0).permute([0, 3, 1, 2])
             })
             .into();
         let options = NmsOptions::default();

@@ -106,17 +106,32 @@ async fn find(
     options: &NmsOptions,
     augment: bool,
 ) -> Result<Vec<Detection>> {
-    let nc = model.architecture().nc;
-    let rows = if augment {
-        super::augment::predict(model, input)
-    } else {
-        let heads = model.forward(input, Mode::Infer);
-        #[cfg(feature = "gpu")]
-        if let Some(detections) = on_gpu(model, &heads, options).await? {
-            return Ok(detections);
-        }
-        model.decode(heads)
-    };
+    if augment {
+        let rows = super::augment::predict(model, input);
+        return from_rows(rows, model.architecture().nc, options).await;
+    }
+    let heads = model.forward(input, Mode::Infer);
+    from_heads(model, heads, options).await
+}
+
+/// The objects in the raw heads of one picture, in pixels of the network's input. From a GPU come only the
+/// boxes that can become detections, not every row.
+///
+/// # Errors
+/// When the device fails.
+pub async fn from_heads(
+    model: &Yolov5,
+    heads: Vec<Tensor<4>>,
+    options: &NmsOptions,
+) -> Result<Vec<Detection>> {
+    #[cfg(feature = "gpu")]
+    if let Some(detections) = from_candidates(model, &heads, options).await? {
+        return Ok(detections);
+    }
+    from_rows(model.decode(heads), model.architecture().nc, options).await
+}
+
+async fn from_rows(rows: Tensor<3>, nc: usize, options: &NmsOptions) -> Result<Vec<Detection>> {
     let rows = rows
         .into_data_async()
         .await
@@ -125,10 +140,10 @@ async fn find(
     Ok(nms(&rows, nc, options))
 }
 
-/// Reads from a GPU the boxes that can become detections, instead of every row. `None` where all rows are
-/// wanted after all: another device, several classes of a box, or more boxes than there is room for.
+/// `None` where all rows are wanted after all: on another device, for several classes of a box, or when there
+/// are more boxes than there is room for.
 #[cfg(feature = "gpu")]
-async fn on_gpu(
+async fn from_candidates(
     model: &Yolov5,
     heads: &[Tensor<4>],
     options: &NmsOptions,
@@ -159,4 +174,45 @@ async fn on_gpu(
         .filter(|detection| wanted(&detection.class))
         .collect();
     Ok(Some(suppress(detections, nc, options)))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::read_sync;
+
+    use super::*;
+    use crate::model::{Architecture, Size};
+
+    /// The kernel's twin rounds as the letterbox of the library does, so that nothing may differ.
+    #[test]
+    fn a_frame_gives_what_its_picture_gives() {
+        let device = Device::flex();
+        let mut model = Yolov5::new(Architecture::yolov5(Size::N, 3), 0, &device);
+        let image = RgbImage::from_fn(50, 30, |x, y| image::Rgb([x, y, x ^ y].map(|v| v as u8)));
+        let pixels = image.pixels();
+        let rgba: Vec<u8> = pixels.flat_map(|p| [p[0], p[1], p[2], 9]).collect();
+        let options = NmsOptions {
+            conf: 0.0,
+            ..NmsOptions::default()
+        };
+        let path = Path::new("picture");
+        let picture = detect(&mut model, &image, path, 64, &options, false, &device);
+        let (wanted, _) = read_sync(picture).expect("detections");
+        let frame = detect_rgba(&mut model, &rgba, [50, 30], 64, &options, false, &device);
+        let found = read_sync(frame).expect("detections");
+        assert!(!found.is_empty());
+        assert_eq!(found, wanted);
+
+        let short = detect_rgba(
+            &mut model,
+            &rgba[1..],
+            [50, 30],
+            64,
+            &options,
+            false,
+            &device,
+        );
+        let message = read_sync(short).expect_err("too few bytes").to_string();
+        assert!(message.contains("5999 bytes"), "{message}");
+    }
 }
