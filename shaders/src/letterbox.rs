@@ -126,6 +126,11 @@ impl Letterbox {
         Self::KERNEL.workgroups([self.out[0], self.out[1], 1])
     }
 
+    /// Size `[w, h]` of the pictures of the batch.
+    pub fn size(&self) -> [u32; 2] {
+        self.out
+    }
+
     /// Bytes of the picture.
     pub fn picture_bytes(&self) -> usize {
         4 * self.source[0] as usize * self.source[1] as usize

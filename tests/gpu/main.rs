@@ -6,4 +6,6 @@ mod forward;
 mod letterbox;
 #[path = "../parity/network.rs"]
 mod network;
+mod ops;
+mod ratios;
 mod training;

@@ -10,7 +10,7 @@ pub mod nms;
 pub mod validate;
 
 pub use confusion::ConfusionMatrix;
-pub use detect::detect;
+pub use detect::{detect, detect_rgba, from_heads};
 pub use evaluator::{ClassMetrics, Curves, Evaluator, Metrics};
 pub use nms::{NmsOptions, nms};
 pub use validate::{ValidateOptions, Validation, Validator};

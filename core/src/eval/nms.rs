@@ -45,7 +45,15 @@ impl Default for NmsOptions {
 /// whose scores are not numbers. Where the reference moves each class by 7680 px and lets f32 round
 /// the boxes, classes are kept apart exactly here, and no time limit drops pictures.
 pub fn nms(rows: &[f32], nc: usize, options: &NmsOptions) -> Vec<Detection> {
-    let mut candidates = candidates(rows, nc, options);
+    suppress(candidates(rows, nc, options), nc, options)
+}
+
+/// [`nms`] from candidates in the order of their rows.
+pub(super) fn suppress(
+    mut candidates: Vec<Detection>,
+    nc: usize,
+    options: &NmsOptions,
+) -> Vec<Detection> {
     // Stable, so that ties keep the order of the rows on every device.
     candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     candidates.truncate(options.max_candidates);
@@ -116,7 +124,7 @@ fn candidates(rows: &[f32], nc: usize, options: &NmsOptions) -> Vec<Detection> {
     candidates
 }
 
-fn corners([cx, cy, w, h]: [f32; 4]) -> [f32; 4] {
+pub(super) fn corners([cx, cy, w, h]: [f32; 4]) -> [f32; 4] {
     [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0]
 }
 

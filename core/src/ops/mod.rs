@@ -1,23 +1,30 @@
-//! The model's own operations where Burn's CPU backend is slow; elsewhere they are made of Burn's.
+//! The model's own operations where Burn's are slow; elsewhere they are made of Burn's.
 //!
-//! | operation | on flex | elsewhere |
-//! |---|---|---|
-//! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | `batch_norm`, `silu` |
-//! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` |
-//! | [`conv_silu`] | the same, with bias and SiLU while the sums are in cache | `conv2d`, `silu` |
-//! | [`pool_pyramid`] | maxima along rows, then columns; one byte kept per pixel | `max_pool2d`, `cat` |
-//! | [`detect_loss`] | only the outputs of Detect that the loss reads | none: the loss composes Detect and itself |
-//! | [`sgd`], [`adam`], [`blend`], [`square_sum`] | one pass over a parameter, in place | a few operations |
+//! | operation | on flex | on a GPU | elsewhere |
+//! |---|---|---|---|
+//! | [`bn_silu_train`], [`bn_silu_fixed`] | one pass, one kept tensor, vectorised exponential | two passes, one kept tensor, channels last | `batch_norm`, `silu` |
+//! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` | `conv2d` |
+//! | [`conv_silu`] | the same, with bias and SiLU while the sums are in cache | `conv2d`, `silu` | `conv2d`, `silu` |
+//! | [`pool_pyramid`] | maxima along rows, then columns; one byte kept per pixel | `max_pool2d`, `cat` | `max_pool2d`, `cat` |
+//! | [`detect_loss`] | only the outputs of Detect that the loss reads | none: the loss composes Detect and itself | none |
+//! | [`sgd`], [`adam`], [`blend`], [`square_sum`] | one pass over a parameter, in place | a few operations | a few operations |
+//! | [`image`] | on the host | bytes travel, the GPU divides | on the host |
+//! | [`letterbox`] | on the host | one kernel | on the host |
+//! | [`candidates`] | – | boxes below a threshold stay on the GPU | – |
+//! | [`colour_map`] | on the host | one kernel | on the host |
 
 mod backend;
 mod conv;
 mod correlate;
+#[cfg(feature = "gpu")]
+mod cube;
 mod detect;
 mod entropy;
 mod lanes;
 mod norm;
 mod padded;
 mod parallel;
+mod picture;
 mod pixels;
 mod pyramid;
 mod silu;
@@ -31,7 +38,6 @@ mod weight_gradient;
 
 pub use detect::{Judge, detect_loss};
 pub use entropy::cross_entropy;
-pub use pixels::unit_range;
 pub use pyramid::pool_pyramid;
 pub use sparse_head::Row;
 pub use update::{Adam, Sgd, adam, blend, sgd, square_sum};
@@ -42,6 +48,10 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor, activation};
 
 use backend::{Fused, geometry};
+
+#[cfg(feature = "gpu")]
+pub use cube::{Found, candidates};
+pub use picture::{colour_map, image, letterbox};
 
 /// Whether the kernels of this room serve a tensor: f32 on flex, recorded or not.
 pub fn served<const D: usize>(x: &Tensor<D>) -> bool {
@@ -57,6 +67,10 @@ pub fn bn_silu_train(
     bias: Tensor<1>,
     epsilon: f64,
 ) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    #[cfg(feature = "gpu")]
+    if cube::serves(&x, &weight) {
+        return cube::bn_silu_train(x, weight, bias, epsilon);
+    }
     if !served(&x) || !served(&weight) {
         let out = batch_norm_train(x, weight, bias, epsilon);
         return (
@@ -88,6 +102,10 @@ pub fn bn_silu_fixed(
     variance: Tensor<1>,
     epsilon: f64,
 ) -> Tensor<4> {
+    #[cfg(feature = "gpu")]
+    if cube::serves(&x, &weight) {
+        return cube::bn_silu_fixed(x, weight, bias, mean, variance, epsilon);
+    }
     if !served(&x) || !served(&weight) {
         return activation::silu(batch_norm(x, weight, bias, mean, variance, epsilon));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use super::ema::Ema;
 use super::hyp::Hyp;
@@ -16,7 +16,7 @@ use crate::loss::DetectionLoss;
 use crate::model::architecture::ParameterKind;
 use crate::model::state::{Held, take};
 use crate::model::{BatchNorm, Features, Mode, Visitor, Yolov5};
-use crate::ops::{square_sum, unit_range};
+use crate::ops::square_sum;
 
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
@@ -335,8 +335,7 @@ impl Session {
 
 /// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
 pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
-    let data = TensorData::new(unit_range(&batch.pixels), batch.shape);
-    Tensor::from_data(data, device)
+    crate::ops::image(&batch.pixels, batch.shape, device)
 }
 
 /// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
