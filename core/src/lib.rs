@@ -18,17 +18,26 @@
 //! | [`train`] | hyperparameters, optimizer, schedule, EMA, the training session |
 //! | [`data`] | data sets, labels, pictures, augmentation, batches |
 //! | [`eval`] | NMS, average precision, confusion, validation |
+//!
+//! Without the feature `engine` only what needs no tensor is there: architectures, freeze plans, their costs and
+//! hyperparameters.
 #![warn(missing_docs)]
 
+#[cfg(feature = "engine")]
 pub mod data;
+#[cfg(feature = "engine")]
 pub mod device;
 pub mod error;
+#[cfg(feature = "engine")]
 pub mod eval;
 pub mod freeze;
+#[cfg(feature = "engine")]
 pub mod loss;
 pub mod model;
+#[cfg(feature = "engine")]
 pub mod ops;
 pub mod train;
+#[cfg(feature = "engine")]
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -2,6 +2,8 @@
 
 mod bench;
 
+mod web;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -10,8 +12,10 @@ use anyhow::{Context, bail};
 
 const HELP: &str = "\
 cargo xtask test    bring what the tests need, then run them all
+cargo xtask serve   build the lab and serve it on this machine (a port may follow)
+cargo xtask web     only build the lab, into web/dist
 cargo xtask lint    formatting, clippy and, where it is installed, cargo deny
-cargo xtask setup   only bring what the tests need: the wasm32 target and a software Vulkan driver
+cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, a browser
 cargo xtask fuzz    the fuzz targets for long (FROSTLINE_FUZZ_CASES, default 100000 cases each)";
 
 /// The target that the library must compile for from the first day.
@@ -22,6 +26,8 @@ const VULKAN_PACKAGES: [&str; 2] = ["libvulkan1", "mesa-vulkan-drivers"];
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("test") => test(),
+        Some("serve") => web::serve(std::env::args().nth(2)),
+        Some("web") => web::build().map(|_| ()),
         Some("lint") => lint(),
         Some("setup") => setup(),
         Some("fuzz") => fuzz(),
@@ -63,10 +69,13 @@ fn test() -> anyhow::Result<()> {
             "--package",
             "frostline",
             "--no-default-features",
+            "--features",
+            "engine",
             "--target",
             WASM,
         ]),
-    )
+    )?;
+    web::test()
 }
 
 fn lint() -> anyhow::Result<()> {
@@ -141,7 +150,7 @@ fn setup() -> anyhow::Result<()> {
             );
         }
     }
-    Ok(())
+    web::setup()
 }
 
 fn wasm_library() -> anyhow::Result<PathBuf> {

@@ -1,17 +1,29 @@
 //! Training: hyperparameters, optimizer, schedule, EMA and the session.
 
+#[cfg(feature = "engine")]
 pub mod at_cut;
+#[cfg(feature = "engine")]
 pub mod ema;
 pub mod hyp;
+#[cfg(feature = "engine")]
 pub mod optimizer;
+#[cfg(feature = "engine")]
 pub mod receipt;
+#[cfg(feature = "engine")]
 pub mod schedule;
+#[cfg(feature = "engine")]
 pub mod session;
+#[cfg(feature = "engine")]
 pub mod snapshot;
 
+#[cfg(feature = "engine")]
 pub use at_cut::FeatureBatch;
 pub use hyp::Hyp;
+#[cfg(feature = "engine")]
 pub use optimizer::OptimizerKind;
+#[cfg(feature = "engine")]
 pub use receipt::Receipt;
+#[cfg(feature = "engine")]
 pub use schedule::{Rates, Schedule};
+#[cfg(feature = "engine")]
 pub use session::{FreezeNorms, Session, SessionConfig, StepReport};

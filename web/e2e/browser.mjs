@@ -1,0 +1,28 @@
+// Headless Chromium of the distribution, quiet: nothing in it calls home.
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** The browser's program: $FROSTLINE_CHROMIUM, or where distributions put it. */
+export function program() {
+  return process.env.FROSTLINE_CHROMIUM ?? PLACES.find((place) => existsSync(place));
+}
+
+export async function launch() {
+  return chromium.launch({
+    executablePath: program(),
+    args: [
+      "--headless=new",
+      "--no-sandbox",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-default-apps",
+      "--disable-domain-reliability",
+      "--disable-sync",
+      "--no-default-browser-check",
+      "--no-first-run",
+      "--force-color-profile=srgb",
+    ],
+  });
+}

@@ -1,0 +1,21 @@
+// What a visitor loads before the first view answers.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { DIST } from "./lab.mjs";
+
+/** Budget of the page's program in bytes, compressed by brotli. */
+const PROGRAM = 350_000;
+
+test("the page's program is within its budget", async () => {
+  let program = 0;
+  for (const name of ["app_bg.wasm", "app.js", "style.css", "index.html", "start.js", "frostline-lab.js"]) {
+    const body = await readFile(join(DIST, name));
+    const small = brotliCompressSync(body).length;
+    console.log(`| \`${name}\` | ${body.length} | ${gzipSync(body).length} | ${small} |`);
+    if (name.startsWith("app")) program += small;
+  }
+  assert.ok(program <= PROGRAM, `${program} bytes`);
+});

@@ -1,0 +1,9 @@
+// Starts the page. A file of its own, so that a content security policy needs no inline scripts.
+import init from "./app.js";
+
+init({ module_or_path: new URL("app_bg.wasm", import.meta.url) }).catch((error) => {
+  const loading = document.getElementById("loading");
+  if (loading) {
+    loading.textContent = `Frostline could not start: ${error.message ?? error}. A recent browser with WebAssembly is needed. · 시작하지 못했습니다. WebAssembly를 지원하는 최신 브라우저가 필요합니다.`;
+  }
+});

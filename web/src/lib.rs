@@ -1,0 +1,20 @@
+//! The lab: a page that shows what freezing does to a detector.
+//!
+//! All arithmetic is the library's ([`frostline::model`], [`frostline::freeze`]). Here it is turned
+//! into a [`picture`], [`figures`] and [`words`]; what touches the browser is in `page`, which exists
+//! for wasm32 only, so that the rest is tested natively.
+#![warn(missing_docs)]
+
+pub mod address;
+pub mod command;
+pub mod edit;
+pub mod figures;
+pub mod picture;
+pub mod scene;
+pub mod words;
+
+#[cfg(target_arch = "wasm32")]
+pub mod page;
+
+#[cfg(test)]
+mod style_tests;

@@ -1,0 +1,208 @@
+//! Choosing a network, and what of it is frozen.
+
+use frostline::model::Size;
+use leptos::prelude::*;
+
+use super::state::State;
+use crate::address::{self, MAX_BATCH};
+use crate::words::{self, Language, fill, problem, stage_label};
+use frostline::model::architecture::MAX_CLASSES;
+
+/// Everything that is typed or chosen.
+#[component]
+pub fn Controls(state: State) -> impl IntoView {
+    view! {
+        <section class="controls">
+            <NetworkFields state />
+            <FreezeField state />
+        </section>
+    }
+}
+
+#[component]
+fn NetworkFields(state: State) -> impl IntoView {
+    let words = move || state.words();
+    let sizes = Size::ALL.map(|size| {
+        let letter = size.to_string();
+        view! {
+            <label>
+                <input
+                    type="radio"
+                    name="size"
+                    value=letter.clone()
+                    prop:checked=move || state.size.get() == size
+                    on:change=move |_| state.size.set(size)
+                />
+                <span>{letter}</span>
+            </label>
+        }
+    });
+    let whole = move |least: usize, most: usize, example: &str| {
+        let (least, most) = (least.to_string(), most.to_string());
+        fill(
+            words().whole_number,
+            &[("least", &least), ("most", &most), ("example", example)],
+        )
+    };
+    let classes_wrong = move || {
+        let right = address::classes(&state.classes.read()).is_some();
+        (!right).then(|| whole(1, MAX_CLASSES, "80"))
+    };
+    let batch_wrong = move || {
+        let right = address::batch(&state.batch.read()).is_some();
+        (!right).then(|| whole(1, MAX_BATCH, "16"))
+    };
+    let side_wrong = move || {
+        let wrong = state.imgsz_problem.read();
+        wrong
+            .as_ref()
+            .map(|wrong| problem(wrong, state.language.get()))
+    };
+    view! {
+        <fieldset class="sizes">
+            <legend>{move || words().size}</legend>
+            <div class="segments">{sizes.into_iter().collect_view()}</div>
+        </fieldset>
+        <NumberField
+            id="classes"
+            label=Signal::derive(move || words().classes)
+            value=state.classes
+            wrong=Signal::derive(classes_wrong)
+        />
+        <NumberField
+            id="imgsz"
+            label=Signal::derive(move || words().image_side)
+            value=state.imgsz
+            wrong=Signal::derive(side_wrong)
+        />
+        <NumberField
+            id="batch"
+            label=Signal::derive(move || words().batch)
+            value=state.batch
+            wrong=Signal::derive(batch_wrong)
+        />
+    }
+}
+
+/// A number with its label, and what is wrong with it beside it.
+#[component]
+fn NumberField(
+    id: &'static str,
+    label: Signal<&'static str>,
+    value: RwSignal<String>,
+    wrong: Signal<Option<String>>,
+) -> impl IntoView {
+    let error = format!("{id}-error");
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <input
+                id=id
+                type="text"
+                inputmode="numeric"
+                autocomplete="off"
+                aria-describedby=error.clone()
+                aria-invalid=move || wrong.read().is_some().to_string()
+                prop:value=value
+                on:input=move |event| value.set(event_target_value(&event))
+            />
+            <p class="error" id=error role="status">{wrong}</p>
+        </div>
+    }
+}
+
+/// The plan as text, with common choices, and with its stages when it has several.
+#[component]
+fn FreezeField(state: State) -> impl IntoView {
+    let words = move || state.words();
+    let wrong = move || {
+        let planned = state.planned.read();
+        let language = state.language.get();
+        planned.problem.as_ref().map(|found| {
+            let plan = planned.plan.spec.to_string();
+            let shown = fill(words().shown_instead, &[("plan", &plan)]);
+            format!("{} {shown}", problem(found, language))
+        })
+    };
+    let wrong = Signal::derive(wrong);
+    let last = move || state.network.read().rows().len().saturating_sub(1);
+    let backbone = move || state.network.read().architecture.backbone;
+    let choose = move |leading: usize| state.freeze.set(leading.to_string());
+    view! {
+        <div class="field freeze-field">
+            <label for="freeze">{move || words().freeze}</label>
+            <input
+                id="freeze"
+                type="text"
+                autocomplete="off"
+                autocapitalize="off"
+                spellcheck="false"
+                aria-describedby="freeze-error freeze-hint"
+                aria-invalid=move || wrong.read().is_some().to_string()
+                prop:value=state.freeze
+                on:input=move |event| state.freeze.set(event_target_value(&event))
+            />
+            <p class="error" id="freeze-error" role="status">{wrong}</p>
+            <p class="hint" id="freeze-hint">{move || words().freeze_hint}</p>
+        </div>
+        <div class="presets" role="group" aria-label=move || words().presets>
+            <button type="button" on:click=move |_| choose(0)>
+                {move || words().nothing}
+            </button>
+            <button type="button" on:click=move |_| choose(backbone())>
+                {move || words().backbone}
+            </button>
+            <button type="button" on:click=move |_| choose(last())>
+                {move || words().all_but_detect}
+            </button>
+        </div>
+        <Stages state />
+    }
+}
+
+/// One button for each stage, when there are several.
+#[component]
+fn Stages(state: State) -> impl IntoView {
+    let labels = Memo::new(move |_| -> Vec<String> {
+        let planned = state.planned.read();
+        let language: Language = state.language.get();
+        let stages = &planned.plan.stages;
+        let next = stages
+            .iter()
+            .skip(1)
+            .map(|stage| Some(stage.from_epoch))
+            .chain([None]);
+        (stages.iter().zip(next))
+            .map(|(stage, until)| stage_label(stage.from_epoch, until, language))
+            .collect()
+    });
+    let buttons = move || {
+        let labels = labels.get();
+        (labels.len() > 1).then(|| {
+            let buttons = labels.into_iter().enumerate().map(|(index, label)| {
+                view! {
+                    <button
+                        type="button"
+                        aria-pressed=move || (state.stage_index() == index).to_string()
+                        on:click=move |_| state.stage.set(index)
+                    >
+                        {label}
+                    </button>
+                }
+            });
+            view! {
+                <div class="segments" role="group" aria-label=move || state.words().stages>
+                    {buttons.collect_view()}
+                </div>
+            }
+        })
+    };
+    view! { <div class="stages">{buttons}</div> }
+}
+
+/// The sentence that says what is frozen.
+#[component]
+pub fn Summary(state: State) -> impl IntoView {
+    let sentence = move || words::summary(&state.scene.read().stage, state.language.get());
+    view! { <p class="summary" id="summary" aria-live="polite">{sentence}</p> }
+}

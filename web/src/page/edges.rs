@@ -1,0 +1,126 @@
+//! What flows between modules, and what of it crosses the cut.
+
+use leptos::prelude::*;
+
+use super::state::State;
+use crate::picture::{Flow, Picture, Point};
+
+/// All edges: from each module to the next, and the curves.
+#[component]
+pub fn Edges(state: State, picture: Memo<Picture>) -> impl IntoView {
+    let connectors = move || {
+        let picture = picture.read();
+        let network = state.network.read();
+        let flow = picture.flow;
+        let middle = |at: Point, along: f64| match flow {
+            Flow::Across => format!("{along:.1} {:.1}", at.y),
+            Flow::Down => format!("{:.1} {along:.1}", at.x),
+        };
+        let steps = network.rows().iter().filter_map(|row| {
+            let to = picture.blocks.get(row.index)?;
+            // In the picture that flows down they run under the icons.
+            let at = match flow {
+                Flow::Across => to.slot.centre(),
+                Flow::Down => Point {
+                    x: to.slot.x + 17.0,
+                    y: 0.0,
+                },
+            };
+            let start = match row.index.checked_sub(1) {
+                None if flow == Flow::Across => 30.0,
+                None => 26.0,
+                Some(before) if row.from.contains(&before) => {
+                    picture.blocks.get(before)?.along(flow).1
+                }
+                Some(_) => return None,
+            };
+            let path = format!("M{}L{}", middle(at, start), middle(at, to.along(flow).0));
+            Some(view! { <path class="step" d=path /> })
+        });
+        steps.collect_view()
+    };
+    let arcs = move || {
+        let picture = picture.read();
+        let arcs = picture.arcs.iter().map(|arc| {
+            let (from, to) = (arc.from, arc.to);
+            let class = move || {
+                let scene = state.scene.read();
+                let cut = &scene.stage.cut;
+                let crosses = from < cut.prefix && cut.prefix <= to;
+                let frozen = scene.stage.frozen_modules.get(from) == Some(&true);
+                match (crosses, frozen) {
+                    (true, _) => "arc crosses",
+                    (false, true) => "arc cold",
+                    (false, false) => "arc",
+                }
+            };
+            view! { <path class=class d=arc.path() /> }
+        });
+        arcs.collect_view()
+    };
+    view! { <g class="edges" aria-hidden="true">{connectors} {arcs}</g> }
+}
+
+/// A drop where each feature crosses the cut, with its shape where there is room.
+#[component]
+pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
+    let drops = move || {
+        let picture = picture.read();
+        let scene = state.scene.read();
+        let network = state.network.read();
+        let prefix = scene.stage.cut.prefix;
+        if prefix == 0 {
+            return Vec::new();
+        }
+        let place = picture.place(prefix);
+        let crossing = &scene.stage.cut.crossing;
+        let mut drops = Vec::new();
+        for &module in crossing {
+            let arcs = picture
+                .arcs
+                .iter()
+                .filter(|arc| arc.from == module && arc.to >= prefix);
+            // Several readers of one feature: it crosses once, on its outermost curve.
+            let arc = arcs.max_by_key(|arc| arc.level);
+            if let Some(point) = arc.and_then(|arc| arc.at(place)) {
+                let label = match picture.flow {
+                    Flow::Across => format!("{module}: {}", network.outputs(module)),
+                    Flow::Down => module.to_string(),
+                };
+                drops.push(drop(point, Some(label), picture.flow));
+            }
+            if module + 1 == prefix
+                && network
+                    .rows()
+                    .get(prefix)
+                    .is_some_and(|row| row.from.contains(&module))
+                && let Some(block) = picture.blocks.get(prefix)
+            {
+                let point = match picture.flow {
+                    Flow::Across => Point {
+                        x: place,
+                        y: block.slot.centre().y,
+                    },
+                    Flow::Down => Point {
+                        x: block.slot.x + 17.0,
+                        y: place,
+                    },
+                };
+                drops.push(drop(point, None, picture.flow));
+            }
+        }
+        drops
+    };
+    view! { <g class="crossings" aria-hidden="true">{drops}</g> }
+}
+
+fn drop(point: Point, label: Option<String>, flow: Flow) -> impl IntoView + use<> {
+    let (x, y) = match flow {
+        Flow::Across => (point.x + 9.0, point.y - 6.0),
+        Flow::Down => (point.x + 6.0, point.y + 14.0),
+    };
+    view! {
+        <circle cx=point.x cy=point.y r="4.5" />
+        {label.map(|label| view! { <text x=x y=y>{label}</text> })}
+    }
+}

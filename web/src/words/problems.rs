@@ -1,0 +1,372 @@
+//! The library's errors in the reader's language.
+//!
+//! The library speaks English. A catalogue keyed by its sentences (`{}` stands for what varies)
+//! gives the Korean; a test walks through every error that the freeze language has, so that a
+//! sentence that changes there is noticed here.
+
+use frostline::Error;
+use frostline::error::Problem;
+
+use super::{Language, fill};
+
+/// English, Korean. Sentences without holes come before those that could swallow them.
+const CATALOGUE: &[(&str, &str)] = &[
+    // What was found.
+    ("a second @", "두 번째 @"),
+    ("a stage without an epoch", "에폭이 없는 단계"),
+    (
+        "a first stage from epoch {}",
+        "{0} 에폭에서 시작하는 첫 단계",
+    ),
+    ("epoch {} after epoch {}", "{1} 에폭 뒤에 온 {0} 에폭"),
+    ("an empty term after !", "! 뒤의 빈 항목"),
+    ("an empty term", "빈 항목"),
+    ("nothing", "빈 곳"),
+    ("{} bytes", "{0}바이트"),
+    ("{}, which runs backwards", "거꾸로 쓴 {0}"),
+    ("{} in a pattern", "패턴에 쓰인 {0}"),
+    (
+        "all {} tensors frozen from epoch {} on",
+        "{1} 에폭부터 텐서 {0}개를 모두 동결하는 계획",
+    ),
+    ("all {} tensors frozen", "텐서 {0}개를 모두 동결하는 계획"),
+    (
+        "{}, which is empty in this network",
+        "이 네트워크에 없는 {0}",
+    ),
+    ("{}, without parameters", "파라미터가 없는 {0}"),
+    (
+        "{}, which matches no parameter",
+        "어느 파라미터와도 맞지 않는 {0}",
+    ),
+    // What was expected.
+    (
+        "at most {}: the network has {} and one must train",
+        "최대 {0}개(전체 {1}개 가운데 하나는 학습해야 합니다)",
+    ),
+    ("one epoch for each stage", "단계마다 에폭 하나"),
+    (
+        "an epoch for every stage after the first",
+        "두 번째 단계부터는 단계마다 에폭",
+    ),
+    ("a first stage from epoch 0", "0 에폭에서 시작하는 첫 단계"),
+    (
+        "epochs that increase from stage to stage",
+        "단계가 갈수록 커지는 에폭",
+    ),
+    (
+        "a module, a range, a name or a pattern",
+        "모듈, 범위, 이름 또는 패턴",
+    ),
+    ("what to take away", "뺄 것"),
+    ("one module after =", "= 뒤에 모듈 하나"),
+    (
+        "a module (5), a range (0-9), a pattern, or one of none, all, backbone, neck, head, detect, all-but-detect",
+        "모듈(5), 범위(0-9), 패턴 또는 none, all, backbone, neck, head, detect, all-but-detect 중 하나",
+    ),
+    ("a range of two modules", "모듈 두 개로 된 범위"),
+    ("the smaller module first", "작은 번호가 앞에 온 범위"),
+    ("letters, digits, _, . and *", "영문자, 숫자, _, . 그리고 *"),
+    ("something left to train", "학습할 것이 남는 계획"),
+    ("a part with parameters", "파라미터가 있는 부분"),
+    ("modules with parameters to freeze", "파라미터가 있는 모듈"),
+    (
+        "a pattern that matches at least one",
+        "파라미터 하나 이상과 맞는 패턴",
+    ),
+    ("a multiple of {}, at most {}", "{1} 이하인 {0}의 배수"),
+    ("{}, in digits", "숫자로 쓴 {0}"),
+    ("{}, at most {}", "{1} 이하인 {0}"),
+    ("at most {}", "{0} 이하"),
+    ("modules {} to {}", "{0}번에서 {1}번까지의 모듈"),
+    ("an epoch", "에폭"),
+    ("a number of modules", "모듈 개수"),
+    ("a module after =", "= 뒤의 모듈"),
+    ("a module", "모듈"),
+    ("the first module of a range", "범위의 첫 모듈"),
+    ("the last module of a range", "범위의 마지막 모듈"),
+    // What to do next.
+    (
+        "Ranges and patterns say more in fewer words",
+        "범위나 패턴을 쓰면 짧아집니다",
+    ),
+    (
+        "Separate stages by a semicolon, as in 24; 10@5",
+        "24; 10@5처럼 단계를 쌍반점(;)으로 나누세요",
+    ),
+    (
+        "Say from which epoch it acts, as in {}@5",
+        "{0}@5처럼 몇 에폭부터인지 쓰세요",
+    ),
+    (
+        "To freeze nothing before it, write 0; {}",
+        "그 전에 아무것도 동결하지 않으려면 0; {0}이라고 쓰세요",
+    ),
+    ("Take an epoch above {}", "{0}보다 큰 에폭을 쓰세요"),
+    (
+        "To freeze nothing write none",
+        "아무것도 동결하지 않으려면 none이라고 쓰세요",
+    ),
+    (
+        "Write ! directly before it, as in backbone,!9",
+        "backbone,!9처럼 !를 바로 앞에 붙이세요",
+    ),
+    (
+        "For a range leave out the =: {}",
+        "범위라면 =를 빼고 {0}이라고 쓰세요",
+    ),
+    (
+        "There are no negative modules; to freeze nothing write none",
+        "음수 모듈은 없습니다. 아무것도 동결하지 않으려면 none이라고 쓰세요",
+    ),
+    ("Did you mean {}?", "혹시 {0}인가요?"),
+    (
+        "A pattern over parameter names holds a . or a *, as in model.2.cv1.*",
+        "파라미터 이름 패턴에는 model.2.cv1.*처럼 . 또는 *가 들어갑니다",
+    ),
+    (
+        "Write 0-9, or 10- for all from 10 on",
+        "0-9처럼, 또는 10번부터 모두라면 10-처럼 쓰세요",
+    ),
+    ("Write {}", "{0}이라고 쓰세요"),
+    (
+        "Patterns match whole parameter names, as model.2.cv1.* does",
+        "패턴은 model.2.cv1.*처럼 이름 전체와 맞아야 합니다",
+    ),
+    (
+        "Patterns match whole names: {} would match",
+        "패턴은 이름 전체와 맞아야 합니다. {0}라면 맞습니다",
+    ),
+    (
+        "Names look like {} and {}",
+        "이름은 {0}, {1}처럼 생겼습니다",
+    ),
+    (
+        "The widest plan that makes sense is {}: all modules but Detect",
+        "가장 넓은 계획은 Detect만 빼고 모두 동결하는 {0}입니다",
+    ),
+    (
+        "{} freezes all but Detect",
+        "{0}이라고 쓰면 Detect만 빼고 모두 동결합니다",
+    ),
+    (
+        "The last module, {}, is Detect",
+        "마지막 모듈 {0}번이 Detect입니다",
+    ),
+    (
+        "The backbone is 0 to {}, Detect is {}",
+        "백본은 0–{0}번, Detect는 {1}번입니다",
+    ),
+    (
+        "Leave it out: it is frozen when what it reads is",
+        "빼도 됩니다. 읽어 오는 모듈이 동결되면 함께 동결됩니다",
+    ),
+    ("Take {}", "{0}은 맞습니다"),
+    // Parts of the above; the most general last.
+    ("{} and {}", "{0}, {1}"),
+    ("module {} ({})", "{0}번 모듈({1})"),
+    ("module {}", "{0}번 모듈"),
+    ("{} modules", "모듈 {0}개"),
+];
+
+/// What an error of the library says is wrong. The page reads no files, so that all errors are about inputs.
+pub fn said(error: Error) -> Problem {
+    match error {
+        Error::Input(problem) => *problem,
+        other => Problem {
+            place: String::new(),
+            found: other.to_string(),
+            expected: String::new(),
+            next: String::new(),
+        },
+    }
+}
+
+/// What is wrong with an input, in a language: where, what was found, what was expected, and a hint.
+pub fn problem(problem: &Problem, language: Language) -> String {
+    let say = |text: &str| match language {
+        Language::English => text.to_owned(),
+        Language::Korean => korean(text),
+    };
+    let words = language.words();
+    let column = problem
+        .place
+        .rsplit_once(", column ")
+        .map_or("", |(_, column)| column);
+    let template = if column.is_empty() {
+        words.problem_anywhere
+    } else {
+        words.problem
+    };
+    let mut text = fill(
+        template,
+        &[
+            ("column", column),
+            ("found", &say(&problem.found)),
+            ("expected", &say(&problem.expected)),
+        ],
+    );
+    if !problem.next.is_empty() {
+        let next = say(&problem.next);
+        let stop = if next.ends_with(['?', '.']) { "" } else { "." };
+        text = format!("{text} {next}{stop}");
+    }
+    text
+}
+
+/// The Korean of a sentence; what the catalogue does not know stays as it is.
+fn korean(text: &str) -> String {
+    for (english, korean) in CATALOGUE {
+        if let Some(holes) = holes(english, text) {
+            let holes: Vec<String> = holes.into_iter().map(self::korean).collect();
+            let numbers: Vec<String> = (0..holes.len()).map(|i| i.to_string()).collect();
+            let values: Vec<(&str, &str)> = (numbers.iter().zip(&holes))
+                .map(|(number, hole)| (number.as_str(), hole.as_str()))
+                .collect();
+            return fill(korean, &values);
+        }
+    }
+    text.to_owned()
+}
+
+/// What stands in a template's holes, if the text is of its form.
+fn holes<'a>(template: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let mut pieces = template.split("{}");
+    let mut rest = text.strip_prefix(pieces.next()?)?;
+    let mut holes = Vec::new();
+    let mut pieces = pieces.peekable();
+    while let Some(piece) = pieces.next() {
+        // The last piece must be the end, the others may come as early as they do.
+        let (hole, after) = if pieces.peek().is_none() {
+            (rest.strip_suffix(piece)?, "")
+        } else {
+            rest.split_once(piece)?
+        };
+        if hole.is_empty() {
+            return None;
+        }
+        holes.push(hole);
+        rest = after;
+    }
+    rest.is_empty().then_some(holes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::Network;
+    use frostline::model::Size;
+
+    /// Every way in which a plan can be wrong.
+    const WRONG: &[&str] = &[
+        "10@0@1",
+        "24;10",
+        "10@3",
+        "24;10@5;0@5",
+        "24;10@x",
+        "24;10@",
+        "1,,2",
+        "backbone,!",
+        "",
+        "=2-3",
+        "=x",
+        "=",
+        "bakbone",
+        "model",
+        "-1",
+        "1-2-3",
+        "9-3",
+        "1-x",
+        "x.$",
+        "model.2.é",
+        "99999999999",
+        "3,25",
+        "26",
+        "=25",
+        "30-",
+        "!99",
+        "all",
+        "10; all@7",
+        "=11",
+        "11-12",
+        "model.2.cv1",
+        "modell.*",
+        "!model.2.cv1",
+        "BACKBONE",
+        "0x",
+    ];
+
+    fn error(text: &str) -> Problem {
+        let network = Network::new(Size::N, 80, 640, 1).unwrap();
+        said(network.plan(text).unwrap_err())
+    }
+
+    /// Words of English sentences: of two letters and more, no names of the language or of modules.
+    fn english_words(text: &str) -> Vec<&str> {
+        let known = [
+            "none", "all", "backbone", "neck", "head", "detect", "but", "Detect", "Upsample",
+            "Concat", "bakbone", "model", "modell", "cv1", "conv", "weight", "bias", "BACKBONE",
+        ];
+        text.split(|c: char| !c.is_ascii_alphabetic() && c != '1')
+            .filter(|word| word.len() > 1 && word.chars().all(char::is_alphanumeric))
+            .filter(|word| word.chars().any(|c| c.is_ascii_alphabetic()) && !known.contains(word))
+            .collect()
+    }
+
+    #[test]
+    fn every_error_of_the_freeze_language_is_said_in_korean() {
+        for text in WRONG {
+            let error = error(text);
+            let korean = problem(&error, Language::Korean);
+            assert!(
+                english_words(&korean).is_empty(),
+                "{text:?}: {korean} | {error}"
+            );
+        }
+        let long = "0,".repeat(9000);
+        let korean = problem(&error(&long), Language::Korean);
+        assert!(english_words(&korean).is_empty(), "{korean}");
+    }
+
+    #[test]
+    fn an_image_size_that_does_not_fit_is_said_in_both_languages() {
+        let error = said(Network::new(Size::N, 80, 100, 1).unwrap_err());
+        assert_eq!(
+            problem(&error, Language::English),
+            "Found 100, expected a multiple of 32, at most 16384. Take 96."
+        );
+        assert_eq!(
+            problem(&error, Language::Korean),
+            "필요한 것은 16384 이하인 32의 배수, 쓰인 것은 100. 96은 맞습니다."
+        );
+    }
+
+    #[test]
+    fn errors_say_where_and_what_to_do() {
+        assert_eq!(
+            problem(&error("3,25"), Language::English),
+            "Character 3: found module 25, expected modules 0 to 24. The last module, 24, is Detect."
+        );
+        assert_eq!(
+            problem(&error("3,25"), Language::Korean),
+            "3번째 글자: 필요한 것은 0번에서 24번까지의 모듈, 쓰인 것은 25번 모듈. 마지막 모듈 24번이 Detect입니다."
+        );
+        assert_eq!(
+            problem(&error("11-12"), Language::Korean),
+            "1번째 글자: 필요한 것은 파라미터가 있는 모듈, 쓰인 것은 파라미터가 없는 11번 모듈(Upsample), 12번 모듈(Concat). \
+             빼도 됩니다. 읽어 오는 모듈이 동결되면 함께 동결됩니다."
+        );
+    }
+
+    #[test]
+    fn holes_are_found_only_where_the_form_fits() {
+        assert_eq!(
+            holes("module {} ({})", "module 11 (Upsample)"),
+            Some(vec!["11", "Upsample"])
+        );
+        assert_eq!(holes("{} bytes", "3 bytes more"), None);
+        assert_eq!(holes("Take {}", "Take "), None);
+        assert_eq!(holes("none", "none"), Some(vec![]));
+        assert_eq!(holes("none", "nonesuch"), None);
+    }
+}

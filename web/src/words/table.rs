@@ -1,0 +1,169 @@
+//! The table of words: each text in English and in Korean, side by side. A text that lacks either
+//! does not compile.
+
+macro_rules! words {
+    ($($key:ident: $english:literal, $korean:literal;)*) => {
+        /// Every text of the page in one language. Texts with `{holes}` go through [`super::fill`].
+        #[derive(Debug)]
+        #[allow(missing_docs)]
+        pub struct Words {
+            $(pub $key: &'static str,)*
+        }
+
+        pub(super) static ENGLISH: Words = Words { $($key: $english,)* };
+        pub(super) static KOREAN: Words = Words { $($key: $korean,)* };
+        /// Name, English, Korean.
+        #[cfg(test)]
+        pub(super) const PAIRS: &[(&str, &str, &str)] =
+            &[$((stringify!($key), $english, $korean),)*];
+    };
+}
+
+words! {
+    // The page.
+    title: "Frostline: what freezing does", "Frostline: 동결하면 무엇이 달라지나";
+    brand: "Frostline", "Frostline";
+    tagline: "What freezing does to a detector",
+        "검출기를 동결하면 무엇이 달라지나";
+    lead: "This is YOLOv5, module by module. Move the frost line: what lies before it stays exactly as it is, what lies after it learns your pictures.",
+        "YOLOv5의 모듈을 하나하나 펼친 그림입니다. 동결선을 움직여 보세요. 선 앞쪽은 지금 모습 그대로 동결(freezing)되고, 선 뒤쪽만 새 사진을 배웁니다.";
+    skip_to_picture: "Skip to the picture", "그림으로 건너뛰기";
+    language: "Language", "언어";
+    theme: "Theme", "화면 테마";
+    theme_system: "As the system", "시스템 설정";
+    theme_light: "Light", "밝게";
+    theme_dark: "Dark", "어둡게";
+    footer: "Everything on this page is computed in this browser. Nothing is sent anywhere.",
+        "이 페이지의 모든 값은 이 브라우저 안에서 계산하며, 어디로도 전송하지 않습니다.";
+    full_page: "Open the whole page", "전체 페이지 열기";
+
+    // Choosing a network.
+    network: "Network", "네트워크";
+    size: "Size", "크기";
+    classes: "Classes", "클래스 수";
+    image_side: "Image side, px", "이미지 한 변(px)";
+    batch: "Pictures per step", "한 스텝의 사진 수";
+    whole_number: "Write a whole number from {least} to {most}, for example {example}.",
+        "{least}부터 {most}까지의 정수를 쓰세요. 예: {example}";
+
+    // What is frozen.
+    freeze: "Freeze", "동결할 모듈";
+    freeze_hint: "10 means modules 0–9. Also 0-4,7 · backbone,!9 · model.2.cv1.* · 24; 10@5",
+        "10은 0–9번 모듈이라는 뜻입니다. 0-4,7 · backbone,!9 · model.2.cv1.* · 24; 10@5처럼도 씁니다";
+    nothing: "Nothing", "없음";
+    backbone: "Backbone", "백본";
+    neck: "Neck", "넥";
+    detect: "Detect", "Detect";
+    all_but_detect: "All but Detect", "Detect만 빼고 모두";
+    presets: "Common choices", "자주 쓰는 선택";
+    stages: "Stage of the plan", "계획의 단계";
+    stage_first: "epochs {from}–{last}", "{from}–{last} 에폭";
+    stage_one: "epoch {from}", "{from} 에폭";
+    stage_last: "from epoch {from}", "{from} 에폭부터";
+    problem: "Character {column}: found {found}, expected {expected}.",
+        "{column}번째 글자: 필요한 것은 {expected}, 쓰인 것은 {found}.";
+    problem_anywhere: "Found {found}, expected {expected}.", "필요한 것은 {expected}, 쓰인 것은 {found}.";
+    shown_instead: "The picture still shows {plan}.", "그림은 아직 {plan} 상태입니다.";
+
+    // The picture.
+    picture: "The network and its frost line", "네트워크와 동결선";
+    modules: "Modules; arrow keys go from one to the next, Enter freezes or thaws",
+        "모듈. 화살표 키로 옮겨 다니고 Enter로 동결하거나 풉니다";
+    frost_line: "Frost line", "동결선";
+    line_help: "Drag the line, or focus it and press arrow keys, Home, End or a number. A click on a module freezes or thaws it alone.",
+        "선을 끌거나, 선에 초점을 두고 화살표 키, Home, End, 숫자 키를 누르세요. 모듈을 누르면 그 모듈만 동결하거나 풉니다.";
+    image: "picture", "사진";
+    frozen: "frozen", "동결";
+    trains: "learns", "학습";
+    partly: "partly frozen", "일부 동결";
+    module: "Module {index}, {kind}, output {shape}, {parameters} parameters, {state}",
+        "{index}번 모듈 {kind}, 출력 {shape}, 파라미터 {parameters}개, {state}";
+    module_without: "Module {index}, {kind}, output {shape}, no parameters, {state}",
+        "{index}번 모듈 {kind}, 출력 {shape}, 파라미터 없음, {state}";
+    without_parameters: "Module {index} ({kind}) has nothing to learn: it goes with what it reads.",
+        "{index}번 모듈({kind})에는 학습할 것이 없어서, 읽어 오는 모듈을 따라갑니다.";
+    one_must_learn: "Module {index} is the only one that still learns: something has to.",
+        "{index}번 모듈까지 동결하면 학습할 것이 남지 않습니다.";
+    channels: "channels", "채널";
+    height_is: "height: parameters, on a log scale", "높이: 파라미터 수(로그)";
+    width_is: "width: share of the work", "너비: 연산량의 비율";
+    length_is: "length: parameters, on a log scale", "길이: 파라미터 수(로그)";
+    thickness_is: "thickness: share of the work", "두께: 연산량의 비율";
+    all_frozen_train: "Modules {frozen} are frozen, {trains} learn.",
+        "{frozen}번 모듈은 동결하고 {trains}번 모듈은 학습합니다.";
+    frozen_one_trains: "Modules {frozen} are frozen, {trains} learns.",
+        "{frozen}번 모듈은 동결하고 {trains}번 모듈만 학습합니다.";
+    one_frozen_train: "Module {frozen} is frozen, {trains} learn.",
+        "{frozen}번 모듈만 동결하고 {trains}번 모듈은 학습합니다.";
+    nothing_frozen: "Nothing is frozen, {trains} learn.",
+        "동결한 모듈이 없고 {trains}번 모듈이 모두 학습합니다.";
+    and_partly: "Of {partly}, some parameters are frozen.", "{partly}번 모듈은 파라미터 일부만 동결합니다.";
+
+    // Figures.
+    figures: "What that means for a training step", "그래서 학습 한 스텝이 어떻게 달라지나";
+    parameters: "Parameters", "파라미터";
+    frozen_parameters: "frozen", "동결";
+    trainable_parameters: "learn", "학습";
+    share_frozen: "{percent} frozen", "{percent} 동결";
+    work: "Work per step", "스텝당 연산량";
+    work_against: "instead of {full}: {ratio} less", "전체 학습은 {full}. 그보다 {ratio} 적음";
+    work_full: "a full step: nothing is saved yet", "전체 학습 그대로: 아직 줄어든 것이 없음";
+    memory: "Kept for the backward pass", "역전파를 위해 남기는 값";
+    memory_against: "instead of {full}", "전체 학습은 {full}";
+    memory_full: "everything a full step keeps", "전체 학습이 남기는 값 모두";
+    crossing: "Crosses the cut", "경계를 넘는 특징";
+    each_picture: "for each picture", "사진 한 장마다";
+    image_crosses: "the pictures themselves: nothing is cut off", "사진 자체: 잘라 낸 것이 없음";
+    cached: "With cached features", "특징을 저장해 두면";
+    cached_against: "per step: {ratio} less than a full one", "스텝당. 전체 학습보다 {ratio} 적음";
+    cached_none: "there is nothing to cache yet", "아직 저장해 둘 특징이 없음";
+    counted: "Counted, not timed: FLOPs of the convolutions for {batch} pictures of {side}×{side} px, activations as 32-bit floats.",
+        "시간을 잰 값이 아니라 셈한 값입니다. {side}×{side}px 사진 {batch}장의 합성곱 FLOPs이고, 활성값은 32비트 실수로 셉니다.";
+
+    // Explanations.
+    explanations: "Why", "왜 그럴까";
+    cut_title: "The cut", "경계(cut)";
+    cut_some: "Modules {prefix} turn the same picture into the same numbers every time, so they need no backward pass and nothing of them is kept in memory. Only the outputs of {crossing} cross over to what learns: {bytes} per picture. Stored once, they spare the frozen part from then on, and a step does {ratio} less work than a full one.",
+        "{prefix}번 모듈은 같은 사진을 언제나 같은 값으로 바꿉니다. 그래서 역전파가 필요 없고 메모리에 남길 것도 없습니다. 학습하는 쪽으로 넘어가는 것은 {crossing}번의 출력뿐이고, 사진 한 장에 {bytes}입니다. 한 번 저장해 두면 그 뒤로는 동결한 부분을 계산하지 않아도 되어, 한 스텝의 연산이 전체 학습보다 {ratio} 적습니다.";
+    cut_none: "Nothing is cut off before module 0, so every step runs through the whole network, forwards and backwards. Move the line further to see what that saves.",
+        "0번 모듈 앞에서는 잘라 낼 것이 없어, 스텝마다 네트워크 전체를 앞으로도 뒤로도 계산합니다. 선을 뒤로 옮기면 무엇이 줄어드는지 보입니다.";
+    cut_behind: "Module 0 learns, so there is no cut: gradients still have to pass back through the frozen modules. Only the gradients of their weights are saved, {ratio} less work in all.",
+        "0번 모듈이 학습하므로 경계가 없습니다. 기울기는 동결한 모듈을 지나 앞쪽까지 전해져야 하고, 줄어드는 것은 그 모듈의 가중치 기울기뿐입니다. 전체로는 연산이 {ratio} 적습니다.";
+    when_title: "When to freeze how much", "얼마나 동결할까";
+    when_nothing: "With nothing frozen all {trainable} parameters may change. That is right for many pictures, or ones unlike anything the network has seen. With few it costs the most time and memory, and the network may forget what it knew.",
+        "동결하지 않으면 파라미터 {trainable}개가 모두 바뀔 수 있습니다. 사진이 많거나 네트워크가 본 적 없는 종류일 때 알맞습니다. 사진이 적으면 시간과 메모리가 가장 많이 들고, 이미 알던 것을 잊기도 합니다.";
+    when_early: "The first modules see edges, colours and textures, which are much the same in all pictures. Freezing them gives up little: {trainable} parameters still learn.",
+        "앞쪽 모듈은 윤곽, 색, 질감을 봅니다. 어느 사진에서나 비슷한 것들이라 동결해도 잃을 것이 적습니다. 파라미터 {trainable}개는 계속 학습합니다.";
+    when_backbone: "Freezing the backbone is the usual start of transfer learning: what it sees in pictures stays, and {trainable} parameters learn to find your objects in it. Good for some dozens to some thousands of pictures.",
+        "백본(backbone)을 동결하는 것은 전이 학습(transfer learning)의 흔한 출발점입니다. 사진을 보는 눈은 그대로 두고, 파라미터 {trainable}개가 그 안에서 새 물체를 찾는 법을 배웁니다. 사진 수십 장에서 수천 장에 알맞습니다.";
+    when_neck: "Part of the neck is fixed too, so the network combines what it sees much as before. {trainable} parameters learn. Good when your objects resemble those it was trained on.",
+        "넥(neck)의 일부도 고정되어, 본 것을 엮는 방식이 예전과 비슷합니다. 파라미터 {trainable}개가 학습합니다. 새 물체가 처음 학습에 쓴 물체와 닮았을 때 알맞습니다.";
+    when_detect: "Only Detect learns: {trainable} parameters, {percent} of the network. The quickest try for a few dozen pictures. What the frozen part does not see, Detect cannot learn, so thaw the neck when accuracy stops rising.",
+        "Detect만 학습합니다. 파라미터 {trainable}개로 네트워크의 {percent}입니다. 사진이 수십 장일 때 가장 빠르게 해 볼 수 있습니다. 동결한 부분이 보지 못하는 것은 Detect도 배울 수 없으니, 정확도가 더 오르지 않으면 넥의 동결을 풀어 보세요.";
+    when_other: "{trainable} parameters learn, {percent} of the network. Frozen modules save the most when they come first: then they can be cut off.",
+        "파라미터 {trainable}개, 네트워크의 {percent}가 학습합니다. 동결한 모듈은 맨 앞에 이어져 있을 때 가장 많이 아껴 줍니다. 그래야 잘라 낼 수 있습니다.";
+    norm_title: "Why BatchNorm matters", "BatchNorm이 중요한 이유";
+    norm_some: "Besides its weights, a BatchNorm keeps a running mean and variance of what it has seen. In many programs these go on moving in frozen layers: frozen is not quite frozen. Here {fixed} of the {all} BatchNorms keep theirs, bit for bit, so what lies before the cut stays one fixed function.",
+        "BatchNorm은 가중치 말고도 지금까지 본 값의 평균과 분산을 지닙니다. 많은 프로그램에서는 동결한 레이어에서도 이 통계가 계속 움직여서, 동결이 진짜 동결이 아닙니다. 여기서는 BatchNorm {all}개 가운데 {fixed}개의 통계가 비트 하나까지 그대로라서, 경계 앞쪽이 언제나 같은 함수로 남습니다.";
+    norm_none: "Besides its weights, a BatchNorm keeps a running mean and variance of what it has seen. All {all} of them follow your pictures now. Freeze a module, and its statistics stay too, bit for bit.",
+        "BatchNorm은 가중치 말고도 지금까지 본 값의 평균과 분산을 지닙니다. 지금은 {all}개 모두 새 사진을 따라 움직입니다. 모듈을 동결하면 그 통계도 비트 하나까지 그대로 남습니다.";
+
+    // The command.
+    command: "The same in the terminal", "터미널에서 똑같이 하려면";
+    command_note: "The number of classes comes from the data set.", "클래스 수는 데이터셋에서 읽습니다.";
+    copy: "Copy", "복사";
+    copied: "Copied", "복사함";
+    copy_failed: "Copying was not allowed: select the line and copy it.",
+        "복사가 허용되지 않았습니다. 명령을 선택해서 직접 복사하세요.";
+
+    // The list of parameters.
+    list: "All parameters by name", "파라미터 목록";
+    search: "Search names", "이름 찾기";
+    search_hint: "part of a name, or a pattern such as *.bn.*", "이름의 일부, 또는 *.bn.* 같은 패턴";
+    found: "{count} of {all} tensors", "텐서 {all}개 중 {count}개";
+    found_none: "No name contains this. Names look like {example}.",
+        "이런 이름은 없습니다. 이름은 {example}처럼 생겼습니다.";
+    tensors: "{count} tensors, {parameters} parameters", "텐서 {count}개, 파라미터 {parameters}개";
+    open_all: "Open all", "모두 펼치기";
+    close_all: "Close all", "모두 접기";
+}

@@ -1,0 +1,321 @@
+//! The lab: built without Trunk, from the same files and to the same folder, and served.
+//!
+//! Trunk would take minutes to compile and do four things here: cargo, wasm-bindgen, wasm-opt, copy. These are those four.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::{WASM, cargo, is_root, root, step};
+
+/// Where the lab is served unless another port is named.
+const PORT: u16 = 8080;
+/// What rustc uses of WebAssembly without being asked, and every browser of these years knows.
+const WASM_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+/// Debian's browser, and a font with Korean letters to look at.
+const BROWSER_PACKAGES: [&str; 2] = ["chromium", "fonts-nanum"];
+const BROWSERS: [&str; 3] = [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+];
+
+/// Builds the lab and serves it on this machine until it is stopped.
+pub fn serve(port: Option<String>) -> anyhow::Result<()> {
+    let port = port.map_or(Ok(PORT), |port| port.parse().context("the port"))?;
+    let folder = build()?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).with_context(|| {
+        format!(
+            "port {port} is taken; name another: cargo xtask serve {}",
+            port.wrapping_add(1)
+        )
+    })?;
+    println!("xtask: the lab is at http://127.0.0.1:{port}/ (Ctrl-C ends it)");
+    for stream in listener.incoming().flatten() {
+        let folder = folder.clone();
+        // A browser that goes away in the middle is no reason to stop.
+        std::thread::spawn(move || _ = answer(stream, &folder));
+    }
+    Ok(())
+}
+
+/// Builds the lab into `web/dist` and says where that is.
+pub fn build() -> anyhow::Result<PathBuf> {
+    let bindgen = wasm_bindgen()?;
+    step(
+        "the page's program",
+        cargo()
+            .args([
+                "build",
+                "--locked",
+                "--package",
+                "frostline-web",
+                "--bin",
+                "app",
+            ])
+            .args(["--profile", "page", "--target", WASM]),
+    )?;
+    let web = root().join("web");
+    let dist = web.join("dist");
+    if dist.exists() {
+        std::fs::remove_dir_all(&dist).context("the earlier web/dist")?;
+    }
+    copy_folder(&web.join("public"), &dist)?;
+    let index = std::fs::read_to_string(web.join("index.html")).context("web/index.html")?;
+    let index: Vec<&str> = index
+        .lines()
+        .filter(|line| !line.contains("data-trunk"))
+        .collect();
+    std::fs::write(dist.join("index.html"), index.join("\n") + "\n").context("web/dist")?;
+    step(
+        "its bindings",
+        Command::new(bindgen)
+            .args([
+                "--target",
+                "web",
+                "--no-typescript",
+                "--out-name",
+                "app",
+                "--out-dir",
+            ])
+            .arg(&dist)
+            .arg(target().join(WASM).join("page/app.wasm")),
+    )?;
+    if has_node() {
+        node_modules()?;
+        let program = dist.join("app_bg.wasm");
+        step(
+            "a smaller program",
+            Command::new("node")
+                .arg(e2e().join("node_modules/binaryen/bin/wasm-opt"))
+                .arg("-Oz")
+                .args(WASM_FEATURES)
+                .arg("--output")
+                .args([&program, &program]),
+        )?;
+    } else {
+        println!("xtask: node is not installed: the program is not made smaller by wasm-opt");
+    }
+    Ok(dist)
+}
+
+/// Builds the lab and uses it as a person does, in a headless browser.
+pub fn test() -> anyhow::Result<()> {
+    if !has_node() {
+        println!("xtask: node is not installed: the tests in a browser are SKIPPED");
+        return Ok(());
+    }
+    if !has_browser() {
+        println!(
+            "xtask: no Chromium found (FROSTLINE_CHROMIUM names one): the tests in a browser are SKIPPED"
+        );
+        return Ok(());
+    }
+    let dist = build()?;
+    step(
+        "the page in a browser",
+        Command::new("node")
+            .arg("--test")
+            .current_dir(e2e())
+            .env("FROSTLINE_DIST", dist),
+    )
+}
+
+/// Brings a browser, when it is missing and can be had.
+pub fn setup() -> anyhow::Result<()> {
+    if has_browser() || !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let install = format!(
+        "apt-get update -qq && apt-get install -y -qq {}",
+        BROWSER_PACKAGES.join(" ")
+    );
+    if is_root() && Path::new("/usr/bin/apt-get").exists() {
+        return step("a browser", Command::new("sh").args(["-c", &install]));
+    }
+    println!(
+        "xtask: no Chromium found, the tests in a browser will say that they are skipped. On Debian or Ubuntu: sudo sh -c '{install}'"
+    );
+    Ok(())
+}
+
+/// The program `wasm-bindgen` of exactly the version that the page is linked with, built where it
+/// is missing.
+fn wasm_bindgen() -> anyhow::Result<PathBuf> {
+    let version = locked_version("wasm-bindgen")?;
+    let tools = target().join("tools");
+    let program = tools.join("bin").join(if cfg!(windows) {
+        "wasm-bindgen.exe"
+    } else {
+        "wasm-bindgen"
+    });
+    let is_it = |program: &Path| {
+        let output = Command::new(program).arg("--version").output();
+        output.is_ok_and(|output| {
+            String::from_utf8_lossy(&output.stdout)
+                .split_whitespace()
+                .nth(1)
+                == Some(&version)
+        })
+    };
+    if is_it(&program) {
+        return Ok(program);
+    }
+    if is_it(Path::new("wasm-bindgen")) {
+        return Ok("wasm-bindgen".into());
+    }
+    let build = tools.join("build");
+    step(
+        "wasm-bindgen, once",
+        cargo()
+            .args(["install", "wasm-bindgen-cli", "--version"])
+            .arg(format!("={version}"))
+            .arg("--root")
+            .arg(&tools)
+            .arg("--target-dir")
+            .arg(&build),
+    )?;
+    std::fs::remove_dir_all(&build).context("what building wasm-bindgen left")?;
+    Ok(program)
+}
+
+/// The version of a package in `Cargo.lock`.
+fn locked_version(package: &str) -> anyhow::Result<String> {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).context("Cargo.lock")?;
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name);
+    lines
+        .nth(1)
+        .and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
+        .map(str::to_owned)
+        .with_context(|| format!("{package} is not in Cargo.lock"))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+fn e2e() -> PathBuf {
+    root().join("web/e2e")
+}
+
+fn has_node() -> bool {
+    let output = Command::new("node").arg("--version").output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+fn has_browser() -> bool {
+    std::env::var_os("FROSTLINE_CHROMIUM").is_some()
+        || BROWSERS.iter().any(|browser| Path::new(browser).exists())
+}
+
+/// What the tests and wasm-opt need, when it is not there or older than its list.
+fn node_modules() -> anyhow::Result<()> {
+    let changed = |path: PathBuf| path.metadata().and_then(|data| data.modified()).ok();
+    let installed = changed(e2e().join("node_modules/.package-lock.json"));
+    if installed.is_some() && installed >= changed(e2e().join("package-lock.json")) {
+        return Ok(());
+    }
+    step(
+        "node packages",
+        Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(e2e()),
+    )
+}
+
+fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            std::fs::copy(&path, &copy).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Answers one request with a file of the folder.
+fn answer(mut stream: TcpStream, folder: &Path) -> anyhow::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().context("no request")??;
+    // The rest of the head says nothing that is needed, but must be taken off the line.
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    let Some(path) = request
+        .strip_prefix("GET ")
+        .and_then(|r| r.split([' ', '?']).next())
+    else {
+        bail!("only GET is answered");
+    };
+    let path = Path::new(path.trim_start_matches('/'));
+    // Only downwards from the folder.
+    let inside = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    let file = if path.as_os_str().is_empty() {
+        Path::new("index.html")
+    } else {
+        path
+    };
+    let (status, kind, body) = match std::fs::read(folder.join(file)) {
+        Ok(body) if inside => ("200 OK", content_type(file), body),
+        _ => ("404 Not Found", "text/plain", b"not found".to_vec()),
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(&body)?;
+    Ok(())
+}
+
+fn content_type(file: &Path) -> &'static str {
+    match file.extension().and_then(|ending| ending.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css",
+        Some("js") => "text/javascript",
+        Some("svg") => "image/svg+xml",
+        Some("wasm") => "application/wasm",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trunk_takes_the_wasm_bindgen_of_the_lock_file() {
+        let trunk = std::fs::read_to_string(root().join("web/Trunk.toml")).unwrap();
+        let version = locked_version("wasm-bindgen").unwrap();
+        assert!(trunk.contains(&format!("wasm_bindgen = \"{version}\"")));
+    }
+
+    #[test]
+    fn the_page_keeps_within_its_folder() {
+        for path in ["../Cargo.toml", "a/../../b", "/etc/passwd"] {
+            let inside = Path::new(path)
+                .components()
+                .all(|p| matches!(p, Component::Normal(_)));
+            assert!(!inside, "{path}");
+        }
+    }
+}
