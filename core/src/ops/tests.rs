@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::pixels::unit_range;
 use super::*;
 
 /// Both sides sum in f32 in different orders.
