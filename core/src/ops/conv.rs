@@ -1,10 +1,11 @@
 //! Convolution and its gradients.
 
-use std::borrow::Cow;
-
 use super::correlate::{Phase, Target, correlate};
 use super::padded::Field;
 use super::parallel;
+
+/// Channels whose weights change places together: a cache line of neighbouring 1×1 kernels.
+const GROUP: usize = 16;
 
 /// A square convolution over `[B, C_in, H, W]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,12 +90,10 @@ pub fn forward(
     g: Geometry,
 ) -> Vec<f32> {
     let k = g.kernel;
-    let taps = (0..g.taps())
-        .map(|t| (t / (k * k), t / k % k, t % k))
-        .collect();
     let phase = Phase {
-        taps,
-        weights: Cow::Borrowed(weight),
+        cells: (0..k * k).map(|cell| (cell / k, cell % k)).collect(),
+        weights: weight,
+        first: 0,
     };
     let target = Target {
         channels: g.c_out,
@@ -135,37 +134,33 @@ pub fn input_gradient(grad: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
         rows: g.height.div_ceil(s),
         columns: g.width.div_ceil(s),
     };
-    let phases: Vec<Phase> = (0..s * s)
-        .map(|phase| {
-            let (rows, columns) = (cells(phase / s), cells(phase % s));
-            let cells: Vec<_> = rows
+    // Per class its cells: place in the kernel, and shift.
+    let classes: Vec<Vec<(usize, (usize, usize))>> = (0..s * s)
+        .map(|class| {
+            let (rows, columns) = (cells(class / s), cells(class % s));
+            let pairs = rows
                 .iter()
-                .flat_map(|y| columns.iter().map(move |x| (y, x)))
-                .collect();
-            let taps: Vec<_> = (0..g.c_out)
-                .flat_map(|c| {
-                    cells
-                        .iter()
-                        .map(move |(y, x)| (c, (y.1 - least) as usize, (x.1 - least) as usize))
+                .flat_map(|y| columns.iter().map(move |x| (y, x)));
+            pairs
+                .map(|((y, down), (x, right))| {
+                    let shift = ((down - least) as usize, (right - least) as usize);
+                    (y * k + x, shift)
                 })
-                .collect();
-            let places: Vec<usize> = cells.iter().map(|(y, x)| y.0 * k + x.0).collect();
-            let mut weights = vec![0f32; g.c_in * taps.len()];
-            if !taps.is_empty() {
-                let rows = weights.chunks_exact_mut(taps.len()).enumerate().collect();
-                parallel::for_each(rows, taps.len(), |(c, row): (usize, &mut [f32])| {
-                    for (o, row) in row.chunks_exact_mut(places.len()).enumerate() {
-                        let weight = &weight[(o * g.c_in + c) * k * k..][..k * k];
-                        for (row, place) in row.iter_mut().zip(&places) {
-                            *row = weight[*place];
-                        }
-                    }
-                });
-            }
-            Phase {
-                taps,
-                weights: Cow::Owned(weights),
-            }
+                .collect()
+        })
+        .collect();
+    let weights = swapped(weight, &classes, g);
+    let mut first = 0;
+    let phases: Vec<Phase> = classes
+        .iter()
+        .map(|cells| {
+            let phase = Phase {
+                cells: cells.iter().map(|(_, shift)| *shift).collect(),
+                weights: &weights,
+                first,
+            };
+            first += g.c_out * cells.len();
+            phase
         })
         .collect();
     let target = Target {
@@ -177,6 +172,33 @@ pub fn input_gradient(grad: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
         silu: false,
     };
     correlate(grad, field, &phases, &target)
+}
+
+/// Weights `[C_out, C_in, K, K]` as `[C_in, C_out·K·K]`: class after class, each `[C_out, cells]`.
+fn swapped(weight: &[f32], classes: &[Vec<(usize, (usize, usize))>], g: Geometry) -> Vec<f32> {
+    let area = g.kernel * g.kernel;
+    let taps = g.c_out * area;
+    let mut swapped = vec![0f32; g.c_in * taps];
+    // Place in the kernel, place in the row, and its step from one output channel to the next.
+    let mut places = vec![];
+    let mut first = 0;
+    for cells in classes {
+        let numbered = cells.iter().enumerate();
+        places.extend(numbered.map(|(i, (place, _))| (*place, first + i, cells.len())));
+        first += g.c_out * cells.len();
+    }
+    let rows = swapped.chunks_mut(GROUP * taps).enumerate().collect();
+    parallel::for_each(rows, GROUP * taps, |(group, rows): (usize, &mut [f32])| {
+        for o in 0..g.c_out {
+            let kernels = &weight[(o * g.c_in + group * GROUP) * area..];
+            for (row, kernel) in rows.chunks_exact_mut(taps).zip(kernels.chunks_exact(area)) {
+                for &(from, first, step) in &places {
+                    row[first + o * step] = kernel[from];
+                }
+            }
+        }
+    });
+    swapped
 }
 
 /// The gradient of the bias from that of `y`: `[C_out]`.

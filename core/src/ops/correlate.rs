@@ -4,13 +4,11 @@
 //! panel that stays in the first cache while all rows of weights pass by. Where rows are few, the
 //! copy would cost more than it saves, and the tile reads the lines themselves.
 
-use std::borrow::Cow;
-
 use super::lanes::{self, Kernel};
-use super::padded::{Band, Field, Lines, Span};
+use super::padded::{Band, Field, Lines, Span, Strips};
 use super::parallel;
 use super::silu::sigmoid;
-use super::tile::{BLOCK, COLUMNS, Columns, Rows, SPARE, STEP, Sums, multiply};
+use super::tile::{BLOCK, COLUMNS, Columns, Rows, STEP, Sums, multiply};
 
 /// Channels written from which a panel pays.
 const PANEL_CHANNELS: usize = 48;
@@ -23,13 +21,16 @@ const LONGEST: usize = 256;
 /// Channels that a task computes at least.
 const LEAST_CHANNELS: usize = 32;
 
-/// One residue class of rows and columns of what is written: `[C, taps]` weights, and the taps.
+/// One residue class of rows and columns of what is written. Its taps are the same cells in every
+/// channel read.
 #[derive(Debug)]
 pub struct Phase<'a> {
-    /// Channel, shift down, shift right.
-    pub taps: Vec<(usize, usize, usize)>,
-    /// A row of weights for every channel written.
-    pub weights: Cow<'a, [f32]>,
+    /// Shift down, shift right.
+    pub cells: Vec<(usize, usize)>,
+    /// A row of weights for every channel written, all equally long: from `first` on `[C_in, cells]`.
+    pub weights: &'a [f32],
+    /// Where the phase's weights begin in a row.
+    pub first: usize,
 }
 
 /// What is written: position `(m, n)` of phase `(a, b)` of `s²` fills pixel `(s·m + a, s·n + b)`.
@@ -52,24 +53,20 @@ pub struct Target<'a> {
 /// Planes `[B, C, H, W]` from `x`: for every position and channel, the sum of weighted taps.
 pub fn correlate(x: &[f32], field: Field, phases: &[Phase], target: &Target) -> Vec<f32> {
     let tasks = parallel::tasks();
-    let field = if field.is_pointwise() {
-        field.folded(tasks)
-    } else {
-        field
-    };
-    let target = &Target {
-        height: if field.is_pointwise() {
-            field.height
-        } else {
-            target.height
-        },
-        width: if field.is_pointwise() {
-            field.width
-        } else {
-            target.width
-        },
-        ..*target
-    };
+    if field.is_pointwise() && target.stride == 1 {
+        // Rows mean nothing here; fewer of them are longer runs.
+        let field = field.folded(tasks);
+        let target = Target {
+            height: field.height,
+            width: field.width,
+            ..*target
+        };
+        return divided(x, field, phases, &target, tasks);
+    }
+    divided(x, field, phases, target, tasks)
+}
+
+fn divided(x: &[f32], field: Field, phases: &[Phase], target: &Target, tasks: usize) -> Vec<f32> {
     let bands = field.bands(tasks, field.held());
     let lines = Lines::new(field, &bands);
     let parts = tasks
@@ -79,13 +76,7 @@ pub fn correlate(x: &[f32], field: Field, phases: &[Phase], target: &Target) -> 
     let share = target.channels.div_ceil(parts).next_multiple_of(STEP);
     let offsets: Vec<Vec<usize>> = phases
         .iter()
-        .map(|phase| {
-            phase
-                .taps
-                .iter()
-                .map(|&(c, y, x)| lines.tap(c, y, x))
-                .collect()
-        })
+        .map(|phase| lines.taps(&phase.cells))
         .collect();
     let panel = field.is_pointwise()
         || field.columns < LEAST_COLUMNS
@@ -106,24 +97,21 @@ pub fn correlate(x: &[f32], field: Field, phases: &[Phase], target: &Target) -> 
                 .map(|(i, pieces)| (*band, i * share, pieces)),
         );
     }
-    let taps: usize = phases.iter().map(|phase| phase.taps.len()).sum();
+    let taps: usize = offsets.iter().map(Vec::len).sum();
     let cost = bands[0].images * bands[0].rows * field.columns * share * taps / 8;
     parallel::for_each(tasks, cost, |(band, first, pieces)| {
-        let values = lines.of(x, band);
-        let channels = pieces.len() / band.images;
         let task = Task {
             lines: &lines,
-            values: &values,
             band,
             phases,
             offsets: &offsets,
             target,
             first,
-            channels,
+            channels: pieces.len() / band.images,
             panel,
             pieces,
         };
-        task.run();
+        task.run(x);
     });
     y
 }
@@ -171,7 +159,6 @@ fn pieces<'a>(
 /// One band of positions for some channels.
 struct Task<'a> {
     lines: &'a Lines,
-    values: &'a [f32],
     band: Band,
     phases: &'a [Phase<'a>],
     /// Of the taps, per phase.
@@ -186,7 +173,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn run(mut self) {
+    fn run(mut self, x: &[f32]) {
         let taps = self
             .offsets
             .iter()
@@ -196,50 +183,59 @@ impl Task<'_> {
             .clamp(1, BLOCK);
         let width = (PANEL / taps / COLUMNS * COLUMNS).clamp(2 * COLUMNS, LONGEST);
         let strips = if self.panel {
-            self.lines.strips(self.band, width)
+            self.lines.strips(self.band, width, self.target.stride == 1)
         } else {
             self.lines.straight_strips(self.band, width)
         };
-        let rows = self.channels + SPARE;
-        let mut sums = vec![0f32; self.phases.len() * rows * width];
-        let mut panel = vec![0f32; taps * width + STEP];
         let places: Vec<usize> = (0..taps).map(|t| t * width).collect();
-        let mut copies = vec![];
+        let rows = self.phases.len() * self.channels;
+        let sizes = [self.lines.size(), taps * width + STEP, rows * width];
+        parallel::with_scratch(sizes, |[lines, panel, sums]| {
+            let source = Source {
+                values: self.lines.lay(x, self.band, lines),
+                panel,
+                places: &places,
+                copies: vec![],
+            };
+            self.strips(&strips, source, sums, width);
+        });
+    }
+
+    fn strips(&mut self, strips: &Strips, mut source: Source, sums: &mut [f32], width: usize) {
+        let mut pieces = std::mem::take(&mut self.pieces);
         for strip in strips.iter() {
             let used = strip.last().map_or(0, |span| span.column + span.length);
             if self.panel {
-                self.copies(strip, &mut copies);
+                self.copies(strip, &mut source.copies);
             }
-            for (phase, sums) in sums.chunks_exact_mut(rows * width).enumerate() {
-                let taps = &self.offsets[phase];
-                if !self.panel {
-                    let place = self.lines.place(self.band, strip[0]);
-                    let columns = Columns {
-                        values: &self.values[place..],
-                        offsets: taps,
-                        width: used,
-                    };
-                    self.multiply(phase, 0, columns, sums, width);
-                    continue;
-                }
-                for (block, taps) in taps.chunks(BLOCK).enumerate() {
-                    lanes::run(Fill {
-                        panel: &mut panel,
-                        width,
-                        lines: self.values,
-                        taps,
-                        copies: &copies,
-                    });
-                    let columns = Columns {
-                        values: &panel,
-                        offsets: &places[..taps.len()],
-                        width: used,
-                    };
-                    self.multiply(phase, block * BLOCK, columns, sums, width);
-                }
+            if let Some((image, first)) = self.straight(strip, used) {
+                let rows = &mut pieces[image * self.channels..][..self.channels];
+                self.sum(0, &mut source, strip, used, rows, first);
+                self.activate(rows, first, used);
+                continue;
             }
-            self.finish(strip, &mut sums, width);
+            let mut rows: Vec<&mut [f32]> = sums.chunks_exact_mut(width).collect();
+            for (phase, rows) in rows.chunks_exact_mut(self.channels).enumerate() {
+                self.sum(phase, &mut source, strip, used, rows, 0);
+            }
+            self.activate(&mut rows, 0, used);
+            lanes::run(Spread {
+                target: self.target,
+                strip,
+                sums: &rows,
+                channels: self.channels,
+                pieces: &mut pieces,
+            });
         }
+    }
+
+    /// Picture and place of a strip whose sums can go straight to the planes.
+    fn straight(&self, strip: &[Span], used: usize) -> Option<(usize, usize)> {
+        let (first, last) = (strip.first()?, strip.last()?);
+        let place = |span: &Span| span.row * self.target.width + span.first;
+        let follows = first.image == last.image && place(last) + last.length == place(first) + used;
+        (self.target.stride == 1 && follows && used.is_multiple_of(STEP))
+            .then(|| (first.image, place(first)))
     }
 
     /// The copies of [`STEP`] values that bring a strip together, in an order in which each
@@ -256,67 +252,103 @@ impl Task<'_> {
         }
     }
 
-    /// Sums over a phase's taps from `first` on.
-    fn multiply(
+    /// Sums of a phase over one strip, into `out` from column `first` on.
+    fn sum(
         &self,
         phase: usize,
-        first: usize,
-        columns: Columns,
-        sums: &mut [f32],
+        source: &mut Source,
+        strip: &[Span],
         width: usize,
+        out: &mut [&mut [f32]],
+        first: usize,
     ) {
-        let phase = &self.phases[phase];
-        let taps = phase.taps.len();
-        let rows = Rows {
-            values: &phase.weights[self.first * taps + first..],
-            stride: taps,
-            count: self.channels,
+        let (phase, taps) = (&self.phases[phase], &self.offsets[phase]);
+        if taps.is_empty() {
+            for row in out {
+                row[first..][..width].fill(0.0);
+            }
+            return;
+        }
+        let mut multiply = |columns: Columns, tap: usize| {
+            let stride = phase.weights.len() / self.target.channels;
+            let rows = Rows {
+                values: &phase.weights[self.first * stride + phase.first + tap..],
+                stride,
+                count: self.channels,
+            };
+            let sums = Sums {
+                rows: out,
+                first,
+                add: tap > 0,
+            };
+            multiply(rows, columns, sums);
         };
-        let sums = Sums {
-            values: sums,
-            stride: width,
-            add: first > 0,
-        };
-        multiply(rows, columns, sums);
+        if !self.panel {
+            let columns = Columns {
+                values: &source.values[self.lines.place(self.band, strip[0])..],
+                offsets: taps,
+                width,
+            };
+            return multiply(columns, 0);
+        }
+        for (block, taps) in taps.chunks(BLOCK).enumerate() {
+            source.fill(taps);
+            let columns = Columns {
+                values: source.panel,
+                offsets: &source.places[..taps.len()],
+                width,
+            };
+            multiply(columns, block * BLOCK);
+        }
     }
 
-    /// Takes a strip's sums to the planes.
-    fn finish(&mut self, strip: &[Span], sums: &mut [f32], width: usize) {
-        let s = self.target.stride;
-        if self.target.bias.is_some() || self.target.silu {
+    /// Bias and SiLU of columns `first..first + width` of all channels.
+    fn activate(&self, rows: &mut [&mut [f32]], first: usize, width: usize) {
+        if self.target.bias.is_none() && !self.target.silu {
+            return;
+        }
+        for (c, row) in rows.iter_mut().enumerate() {
             lanes::run(Activate {
-                sums: &mut sums[..self.channels * width],
-                width,
-                bias: self.target.bias.map(|bias| &bias[self.first..]),
+                sums: &mut row[first..][..width],
+                bias: self.target.bias.map_or(0.0, |bias| bias[self.first + c]),
                 silu: self.target.silu,
             });
         }
-        if s > 1 {
-            lanes::run(Spread {
-                task: self,
-                strip,
-                sums,
-                width,
-            });
-            return;
-        }
-        for (c, sums) in sums.chunks_exact(width).take(self.channels).enumerate() {
-            for span in strip {
-                let piece = &mut self.pieces[span.image * self.channels + c];
-                let target = &mut piece[span.row * self.target.width + span.first..];
-                let values = &sums[span.column..][..span.length];
-                target[..span.length].copy_from_slice(values);
-            }
-        }
+    }
+}
+
+/// Where a strip's factors come from.
+struct Source<'a> {
+    /// The band's lines.
+    values: &'a [f32],
+    /// The values of a block of taps for a strip, tap by tap, with room for a copy that ends late.
+    panel: &'a mut [f32],
+    /// Where the taps begin in the panel.
+    places: &'a [usize],
+    /// Column in the panel and place in the lines.
+    copies: Vec<(usize, usize)>,
+}
+
+impl Source<'_> {
+    fn fill(&mut self, taps: &[usize]) {
+        lanes::run(Fill {
+            panel: self.panel,
+            places: self.places,
+            lines: self.values,
+            taps,
+            copies: &self.copies,
+        });
     }
 }
 
 /// Takes the sums of all phases to the pixels between which they lie.
 struct Spread<'a, 'b> {
-    task: &'a mut Task<'b>,
+    target: &'a Target<'a>,
     strip: &'a [Span],
-    sums: &'a [f32],
-    width: usize,
+    /// Phase by phase, channel by channel.
+    sums: &'a [&'a mut [f32]],
+    channels: usize,
+    pieces: &'a mut [&'b mut [f32]],
 }
 
 impl Kernel for Spread<'_, '_> {
@@ -324,35 +356,32 @@ impl Kernel for Spread<'_, '_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let (s, columns) = (self.task.target.stride, self.task.target.width);
-        let channels = self.task.channels;
-        let phase = (channels + SPARE) * self.width;
-        for c in 0..channels {
+        let (s, columns) = (self.target.stride, self.target.width);
+        for c in 0..self.channels {
             for span in self.strip {
-                let piece = &mut self.task.pieces[span.image * channels + c];
-                let start = c * self.width + span.column;
+                let piece = &mut self.pieces[span.image * self.channels + c];
+                if s == 1 {
+                    let target = &mut piece[span.row * columns + span.first..][..span.length];
+                    target.copy_from_slice(&self.sums[c][span.column..][..span.length]);
+                    continue;
+                }
                 for a in 0..s {
                     let row = (span.row * s + a) * columns;
+                    // The last pixels may have no row or column of their own.
                     let Some(row) = piece.get_mut(row..row + columns) else {
                         continue;
                     };
                     let row = &mut row[span.first * s..];
+                    let sums = |b: usize| {
+                        let sums = &self.sums[(a * s + b) * self.channels + c];
+                        &sums[span.column..][..span.length]
+                    };
                     if s == 2 {
-                        let even = &self.sums[a * 2 * phase + start..][..span.length];
-                        let odd = &self.sums[(a * 2 + 1) * phase + start..][..span.length];
-                        let (pairs, rest) = row.as_chunks_mut::<2>();
-                        for ((pair, even), odd) in pairs.iter_mut().zip(even).zip(odd) {
-                            *pair = [*even, *odd];
-                        }
-                        if let (Some(last), Some(even)) = (rest.first_mut(), even.get(pairs.len()))
-                        {
-                            *last = *even;
-                        }
+                        weave(row, sums(0), sums(1));
                         continue;
                     }
                     for b in 0..s {
-                        let sums = &self.sums[(a * s + b) * phase + start..][..span.length];
-                        for (target, sum) in row.iter_mut().skip(b).step_by(s).zip(sums) {
+                        for (target, sum) in row.iter_mut().skip(b).step_by(s).zip(sums(b)) {
                             *target = *sum;
                         }
                     }
@@ -362,11 +391,23 @@ impl Kernel for Spread<'_, '_> {
     }
 }
 
-/// Bias and SiLU of a strip's sums.
+/// `target[2i] = even[i]`, `target[2i + 1] = odd[i]`, as far as the target reaches.
+#[inline(always)]
+fn weave(target: &mut [f32], even: &[f32], odd: &[f32]) {
+    let (pairs, rest) = target.as_chunks_mut::<2>();
+    let count = pairs.len();
+    for (pair, (even, odd)) in pairs.iter_mut().zip(even.iter().zip(odd)) {
+        *pair = [*even, *odd];
+    }
+    if let (Some(last), Some(even)) = (rest.first_mut(), even.get(count)) {
+        *last = *even;
+    }
+}
+
+/// Bias and SiLU.
 struct Activate<'a> {
     sums: &'a mut [f32],
-    width: usize,
-    bias: Option<&'a [f32]>,
+    bias: f32,
     silu: bool,
 }
 
@@ -375,20 +416,17 @@ impl Kernel for Activate<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (c, sums) in self.sums.chunks_exact_mut(self.width).enumerate() {
-            let bias = self.bias.map_or(0.0, |bias| bias[c]);
-            for sum in sums {
-                let u = *sum + bias;
-                *sum = if self.silu { u * sigmoid::<FMA>(u) } else { u };
-            }
+        for sum in self.sums {
+            let u = *sum + self.bias;
+            *sum = if self.silu { u * sigmoid::<FMA>(u) } else { u };
         }
     }
 }
 
-/// Brings the taps' values of one strip to the panel, where each begins `width` after the one before.
+/// Brings the taps' values of one strip to the panel.
 struct Fill<'a> {
     panel: &'a mut [f32],
-    width: usize,
+    places: &'a [usize],
     lines: &'a [f32],
     taps: &'a [usize],
     copies: &'a [(usize, usize)],
@@ -399,8 +437,8 @@ impl Kernel for Fill<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (t, &tap) in self.taps.iter().enumerate() {
-            let target = &mut self.panel[t * self.width..][..self.width + STEP];
+        for (&tap, &place) in self.taps.iter().zip(self.places) {
+            let target = &mut self.panel[place..];
             let source = &self.lines[tap..];
             for &(column, place) in self.copies {
                 let target = &mut target[column..][..STEP];

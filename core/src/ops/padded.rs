@@ -5,8 +5,7 @@
 //! falls apart into `s²` lines (every `s`-th row and column), on which the stride is 1. Where the padding
 //! right of a row is as wide as the padding left of the next one, the two are the same zeros.
 
-use std::borrow::Cow;
-
+use super::lanes::{self, Kernel};
 use super::tile::{COLUMNS, STEP};
 
 /// Planes `[B, C, H, W]` that are read, and the grid of positions at which.
@@ -196,11 +195,19 @@ impl Lines {
         Self { field, length }
     }
 
-    /// Where position 0 finds a tap.
-    pub fn tap(&self, channel: usize, down: usize, right: usize) -> usize {
-        let s = self.field.stride;
-        let phase = (channel * s + down % s) * s + right % s;
-        phase * self.length + down / s * self.field.pitch() + right / s
+    /// Where position 0 finds the taps: in every channel, some cells `(down, right)`.
+    pub fn taps(&self, cells: &[(usize, usize)]) -> Vec<usize> {
+        let (s, pitch) = (self.field.stride, self.field.pitch());
+        let cells: Vec<usize> = cells
+            .iter()
+            .map(|(down, right)| {
+                (down % s * s + right % s) * self.length + down / s * pitch + right / s
+            })
+            .collect();
+        let channels = (0..self.field.channels).map(|c| c * s * s * self.length);
+        channels
+            .flat_map(|channel| cells.iter().map(move |cell| channel + cell))
+            .collect()
     }
 
     /// Where the lines of a band hold the first position of a span.
@@ -213,54 +220,39 @@ impl Lines {
         f.start(band, span.image, span.row) + span.first
     }
 
-    /// The lines `[C, s, s, length]` of a band of `x`; of a pointwise field, `x` itself.
-    pub fn of<'a>(&self, x: &'a [f32], band: Band) -> Cow<'a, [f32]> {
-        let f = &self.field;
-        if f.is_pointwise() {
-            return Cow::Borrowed(x);
+    /// Floats of a band's lines `[C, s, s, length]`; none of a pointwise field, which is its own.
+    pub fn size(&self) -> usize {
+        if self.field.is_pointwise() {
+            return 0;
         }
-        let s = f.stride;
-        let mut lines = vec![0f32; f.channels * s * s * self.length];
-        for (phase, target) in lines.chunks_exact_mut(self.length).enumerate() {
-            let (c, a, b) = (phase / (s * s), phase / s % s, phase % s);
-            // Columns of the line that lie within the picture.
-            let first = f.padding.saturating_sub(b).div_ceil(s);
-            let last = (f.width + f.padding)
-                .saturating_sub(b)
-                .div_ceil(s)
-                .min(f.columns + f.reach);
-            for i in 0..band.images {
-                let plane = &x[((band.image + i) * f.channels + c) * f.plane()..][..f.plane()];
-                for row in 0..band.rows + f.reach {
-                    let y = (band.row + row) * s + a;
-                    if y < f.padding || y >= f.height + f.padding || first >= last {
-                        continue;
-                    }
-                    let source =
-                        &plane[(y - f.padding) * f.width..][..f.width][first * s + b - f.padding..];
-                    let target = &mut target[f.start(band, i, row)..][first..last];
-                    match s {
-                        1 => target.copy_from_slice(&source[..target.len()]),
-                        2 => every_second(target, source),
-                        _ => {
-                            for (target, source) in target.iter_mut().zip(source.iter().step_by(s))
-                            {
-                                *target = *source;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Cow::Owned(lines)
+        self.field.channels * self.field.stride.pow(2) * self.length
     }
 
-    /// The positions of a band in strips of `width`, one after the other.
-    pub fn strips(&self, band: Band, width: usize) -> Strips {
-        let columns = self.field.columns;
+    /// The lines of a band of `x`: `lines` filled, or `x` itself.
+    pub fn lay<'a>(&self, x: &'a [f32], band: Band, lines: &'a mut [f32]) -> &'a [f32] {
+        if self.field.is_pointwise() {
+            return x;
+        }
+        lanes::run(Lay {
+            of: self,
+            x,
+            band,
+            lines,
+        });
+        lines
+    }
+
+    /// The positions of a band in strips of `width`, one after the other. With `joined`, rows of a
+    /// pointwise field, which follow each other in memory, count as one.
+    pub fn strips(&self, band: Band, width: usize, joined: bool) -> Strips {
+        let (rows, columns) = if joined && self.field.is_pointwise() {
+            (1, band.rows * self.field.columns)
+        } else {
+            (band.rows, self.field.columns)
+        };
         let mut strips = Strips::default();
         let mut column = 0;
-        for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
+        for (image, row) in (0..band.images).flat_map(|i| (0..rows).map(move |r| (i, r))) {
             let mut first = 0;
             while first < columns {
                 let length = (columns - first).min(width - column);
@@ -336,7 +328,74 @@ impl Strips {
     }
 }
 
+/// Fills a band's lines, padding included.
+struct Lay<'a> {
+    of: &'a Lines,
+    x: &'a [f32],
+    band: Band,
+    lines: &'a mut [f32],
+}
+
+impl Kernel for Lay<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let (f, band) = (&self.of.field, self.band);
+        let (s, length) = (f.stride, self.of.length);
+        let image_rows = f.image_rows(band);
+        for (c, lines) in self.lines.chunks_exact_mut(s * s * length).enumerate() {
+            for image in 0..band.images {
+                let plane = &self.x[((band.image + image) * f.channels + c) * f.plane()..];
+                // The next picture's first rows are this one's last.
+                let last = if image + 1 == band.images {
+                    band.rows + f.reach
+                } else {
+                    image_rows
+                };
+                for row in 0..last * s {
+                    let y = band.row * s + row;
+                    let source = (y >= f.padding && y < f.height + f.padding)
+                        .then(|| &plane[(y - f.padding) * f.width..][..f.width]);
+                    for b in 0..s {
+                        let start = (row % s * s + b) * length + f.start(band, image, row / s);
+                        let target = &mut lines[start..][..f.pitch()];
+                        let Some(source) = source else {
+                            target.fill(0.0);
+                            continue;
+                        };
+                        // Columns of the line that lie within the picture.
+                        let first = f.padding.saturating_sub(b).div_ceil(s).min(f.pitch());
+                        let last = (f.width + f.padding).saturating_sub(b).div_ceil(s);
+                        let last = last.clamp(first, f.pitch());
+                        target[..first].fill(0.0);
+                        target[last..].fill(0.0);
+                        let target = &mut target[first..last];
+                        match s {
+                            1 => {
+                                target.copy_from_slice(&source[first - f.padding..][..target.len()])
+                            }
+                            2 => every_second(target, &source[first * 2 + b - f.padding..]),
+                            _ => {
+                                let source = source.iter().skip(first * s + b - f.padding);
+                                for (target, source) in target.iter_mut().zip(source.step_by(s)) {
+                                    *target = *source;
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            let rows = (band.images - 1) * image_rows + band.rows + f.reach;
+            for line in lines.chunks_exact_mut(length) {
+                line[rows * f.pitch()..].fill(0.0);
+            }
+        }
+    }
+}
+
 /// `target[i] = source[2i]`, in steps that the compiler can turn into shuffles.
+#[inline(always)]
 fn every_second(target: &mut [f32], source: &[f32]) {
     let (pairs, rest) = source.as_chunks::<2>();
     let count = target.len().min(pairs.len());

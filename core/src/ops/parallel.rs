@@ -1,6 +1,8 @@
 //! Work over all cores natively, in order in the browser. What a task computes never depends on how
 //! many threads there are, so results repeat bit by bit.
 
+use std::cell::Cell;
+
 /// Floating-point operations below which a task is not worth handing to a thread.
 #[cfg(not(target_arch = "wasm32"))]
 const TASK_COST: usize = 1 << 15;
@@ -49,4 +51,28 @@ pub fn map<T: Send, R: Send>(
     task: impl Fn(T) -> R + Send + Sync,
 ) -> Vec<R> {
     items.into_iter().map(task).collect()
+}
+
+/// Lends `task` some room whose contents are left from before.
+pub fn with_scratch<const N: usize, R>(
+    sizes: [usize; N],
+    task: impl FnOnce([&mut [f32]; N]) -> R,
+) -> R {
+    thread_local! {
+        static SCRATCH: Cell<Vec<f32>> = const { Cell::new(vec![]) };
+    }
+    let mut room = SCRATCH.take();
+    let total = sizes.iter().sum();
+    if room.len() < total {
+        room.resize(total, 0.0);
+    }
+    let mut rest = &mut room[..];
+    let parts = sizes.map(|size| {
+        let (part, others) = std::mem::take(&mut rest).split_at_mut(size);
+        rest = others;
+        part
+    });
+    let result = task(parts);
+    SCRATCH.set(room);
+    result
 }

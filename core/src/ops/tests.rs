@@ -393,3 +393,81 @@ fn bytes_become_the_quotients_by_255() {
         assert_eq!(value, f32::from(*byte) / 255.0);
     }
 }
+
+#[test]
+fn a_folded_convolution_is_the_composed_one() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    for device in [Device::flex(), Device::flex().autodiff()] {
+        for (shape, c_out, kernel, stride, padding) in CONVOLUTIONS {
+            let x = random(shape, &mut rng, &device);
+            let weight = random([c_out, shape[1], kernel, kernel], &mut rng, &device);
+            let bias = random([c_out], &mut rng, &device);
+            let ours = conv_silu(x.clone(), weight.clone(), bias.clone(), stride, padding);
+            let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+            let theirs = activation::silu(module::conv2d(x, weight, Some(bias), options));
+            assert_close(&format!("{shape:?} to {c_out}"), flat(ours), flat(theirs));
+        }
+    }
+}
+
+#[test]
+fn a_folded_convolution_of_recorded_tensors_passes_gradients() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let x = random([2, 4, 6, 6], &mut rng, &device).require_grad();
+    let weight = random([8, 4, 3, 3], &mut rng, &device).require_grad();
+    let bias = random([8], &mut rng, &device).require_grad();
+    let pull = random([2, 8, 6, 6], &mut rng, &device);
+    let ours = conv_silu(x.clone(), weight.clone(), bias.clone(), 1, 1);
+    let options = ConvOptions::new([1; 2], [1; 2], [1, 1], 1);
+    let theirs = module::conv2d(x.clone(), weight.clone(), Some(bias.clone()), options);
+    let (mut ours, mut theirs) = (
+        (ours * pull.clone()).sum().backward(),
+        (activation::silu(theirs) * pull).sum().backward(),
+    );
+    assert_close(
+        "x",
+        flat(x.grad_remove(&mut ours).expect("x")),
+        flat(x.grad_remove(&mut theirs).expect("x")),
+    );
+    assert_close(
+        "weight",
+        flat(weight.grad_remove(&mut ours).expect("weight")),
+        flat(weight.grad_remove(&mut theirs).expect("weight")),
+    );
+    assert_close(
+        "bias",
+        flat(bias.grad_remove(&mut ours).expect("bias")),
+        flat(bias.grad_remove(&mut theirs).expect("bias")),
+    );
+}
+
+#[test]
+fn convolutions_do_not_depend_on_the_number_of_threads() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(10);
+    for (shape, c_out, kernel, stride, padding) in [
+        ([4, 16, 40, 40], 24, 3, 1, 1),
+        ([4, 64, 10, 10], 128, 3, 2, 1),
+        ([4, 128, 10, 10], 64, 1, 1, 0),
+    ] {
+        let x = random(shape, &mut rng, &device).require_grad();
+        let weight = random([c_out, shape[1], kernel, kernel], &mut rng, &device).require_grad();
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().expect("threads").install(|| {
+                let y = conv2d(x.clone(), weight.clone(), None, stride, padding);
+                let mut gradients = (y.clone() * y.clone()).sum().backward();
+                [
+                    flat(y),
+                    flat(x.grad_remove(&mut gradients).expect("x")),
+                    flat(weight.grad_remove(&mut gradients).expect("weight")),
+                ]
+            })
+        };
+        let one = run(1);
+        for threads in [2, 3, 8] {
+            assert_eq!(one, run(threads), "{shape:?}");
+        }
+    }
+}

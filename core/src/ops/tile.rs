@@ -13,8 +13,6 @@ pub const COLUMNS: usize = 16;
 pub const STEP: usize = 8;
 /// Products added up one after the other before the sum joins the others: long sums of f32 lose digits.
 pub const BLOCK: usize = 64;
-/// Rows that a tile may write beyond the last one.
-pub const SPARE: usize = 3;
 /// Rows of a tile.
 const ROWS: usize = 6;
 /// Rows of the tiles that six do not divide.
@@ -46,11 +44,11 @@ pub struct Columns<'a> {
 
 /// Rows of sums.
 #[derive(Debug)]
-pub struct Sums<'a> {
-    /// The first row, and all after it; up to [`SPARE`] more rows than there are factors.
-    pub values: &'a mut [f32],
-    /// From one row's start to the next one's.
-    pub stride: usize,
+pub struct Sums<'a, 'b> {
+    /// As many rows as there are rows of factors.
+    pub rows: &'a mut [&'b mut [f32]],
+    /// Where the columns begin in every row.
+    pub first: usize,
     /// Whether products join what is there or replace it.
     pub add: bool,
 }
@@ -64,13 +62,13 @@ pub fn multiply(rows: Rows, columns: Columns, sums: Sums) {
     });
 }
 
-struct Multiply<'a> {
+struct Multiply<'a, 'b> {
     rows: Rows<'a>,
     columns: Columns<'a>,
-    sums: Sums<'a>,
+    sums: Sums<'a, 'b>,
 }
 
-impl Loop for Multiply<'_> {
+impl Loop for Multiply<'_, '_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         let mut row = 0;
@@ -88,7 +86,7 @@ impl Loop for Multiply<'_> {
     }
 }
 
-impl Multiply<'_> {
+impl Multiply<'_, '_> {
     #[inline(always)]
     fn tile<L: Lanes, const R: usize>(&mut self, lanes: L, row: usize) {
         let mut column = 0;
@@ -128,11 +126,17 @@ impl Multiply<'_> {
                 }
             }
             let add = self.sums.add || block > 0;
-            for (r, sums) in sums.into_iter().enumerate() {
-                let start = (row + r) * self.sums.stride + column;
-                let values = lanes.store(&mut self.sums.values[start..][..N * L::LEN]);
-                for (value, sum) in values.iter_mut().zip(sums) {
-                    *value = if add { lanes.add(*value, sum) } else { sum };
+            // The last tile may have fewer rows than its registers.
+            let rows = self.sums.rows[row..].iter_mut().zip(sums);
+            for (values, sums) in rows {
+                let start = self.sums.first + column;
+                let values = lanes.store(&mut values[start..][..N * L::LEN]);
+                for i in 0..N {
+                    values[i] = if add {
+                        lanes.add(values[i], sums[i])
+                    } else {
+                        sums[i]
+                    };
                 }
             }
         }

@@ -9,7 +9,7 @@
 use super::conv::Geometry;
 use super::padded::Band;
 use super::parallel;
-use super::tile::{COLUMNS, Columns, Rows, SPARE, STEP, Sums, multiply};
+use super::tile::{COLUMNS, Columns, Rows, STEP, Sums, multiply};
 use super::vectors::{Lanes, Loop, dispatch};
 
 /// Positions that are worked on together: what sixteen channels read there should fit the first cache.
@@ -32,7 +32,7 @@ pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
     };
     let slices = g.c_in.div_ceil(share);
     let turned = Turned::new(g, share);
-    let held = (g.c_out + SPARE) * turned.stride();
+    let held = g.c_out * turned.stride();
     let groups = (PARTIALS / (held * slices)).clamp(1, TASKS.div_ceil(slices));
     let field = g.field();
     let bands = field.bands(groups, turned.pitch * g.stride);
@@ -51,7 +51,7 @@ pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
             turned: &turned,
             bands,
             channels: (first, share.min(g.c_in - first)),
-            sums: &mut sums,
+            sums: sums.chunks_exact_mut(turned.stride()).collect(),
         };
         task.run();
         sums
@@ -206,8 +206,8 @@ struct Task<'a> {
     bands: &'a [Band],
     /// First input channel and their number.
     channels: (usize, usize),
-    /// `[C_out, K, run]`.
-    sums: &'a mut [f32],
+    /// `[C_out]` rows of `[K, run]`.
+    sums: Vec<&'a mut [f32]>,
 }
 
 impl Task<'_> {
@@ -263,8 +263,8 @@ impl Task<'_> {
                         width: COLUMNS.min(self.turned.run - column),
                     };
                     let sums = Sums {
-                        values: &mut self.sums[row * self.turned.run + column..],
-                        stride: self.turned.stride(),
+                        rows: &mut self.sums,
+                        first: row * self.turned.run + column,
                         add: true,
                     };
                     multiply(rows, columns, sums);
