@@ -214,7 +214,7 @@ mod folded_convolution {
         let bias = random([case.c_out], &device);
         bencher.bench_local(|| {
             let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
-            ops::conv_silu(x, weight, bias, case.stride, case.padding())
+            ops::conv_silu(x, weight, None, bias, case.stride, case.padding())
         });
     }
 

@@ -15,13 +15,15 @@ use super::layer::{Features, Layer, run};
 use super::norm::EPSILON;
 use super::state::Mode;
 use super::yolov5::Yolov5;
-use crate::ops::conv_silu;
+use crate::ops::{conv_silu, served};
 
 /// Convolution with bias, SiLU; plain tensors.
 #[derive(Debug, Clone)]
 pub struct FoldedConv {
     /// `[C_out, C_in, K, K]`.
     weight: Tensor<4>,
+    /// `[C_out]`, what the weights are still to be multiplied by: on the CPU they stay the network's own.
+    scale: Option<Tensor<1>>,
     /// `[C_out]`.
     bias: Tensor<1>,
     stride: usize,
@@ -37,8 +39,14 @@ impl FoldedConv {
         let bias = plain(&bn.bias) - plain(&bn.running_mean) * scale.clone();
         let weight = conv.weight.clone().without_autodiff();
         let [channels, ..] = weight.dims();
+        let (weight, scale) = if served(&weight) {
+            (weight, Some(scale))
+        } else {
+            (weight * scale.reshape([channels, 1, 1, 1]), None)
+        };
         Self {
-            weight: weight * scale.reshape([channels, 1, 1, 1]),
+            weight,
+            scale,
             bias,
             stride: conv.stride,
             padding: conv.padding,
@@ -51,6 +59,7 @@ impl ConvBlock for FoldedConv {
         conv_silu(
             x,
             self.weight.clone(),
+            self.scale.clone(),
             self.bias.clone(),
             self.stride,
             self.padding,

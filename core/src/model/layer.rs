@@ -56,6 +56,34 @@ impl Features {
             ..Self::default()
         }
     }
+
+    /// The features of several groups of pictures as those of one batch.
+    pub fn cat(groups: Vec<Self>) -> Self {
+        let mut groups = groups.into_iter();
+        let (Some(first), rest) = (groups.next(), groups.collect::<Vec<_>>()) else {
+            return Self::default();
+        };
+        if rest.is_empty() {
+            return first;
+        }
+        let all = |own: Tensor<4>, of: &dyn Fn(&Self) -> Option<Tensor<4>>| {
+            let others = rest.iter().filter_map(of);
+            Tensor::cat(std::iter::once(own).chain(others).collect(), 0)
+        };
+        let outputs = first.outputs.into_iter();
+        let heads = first.heads.into_iter().enumerate();
+        Self {
+            image: first
+                .image
+                .map(|own| all(own, &|group| group.image.clone())),
+            outputs: outputs
+                .map(|(i, own)| (i, all(own, &|group| group.outputs.get(&i).cloned())))
+                .collect(),
+            heads: heads
+                .map(|(i, own)| all(own, &|group| group.heads.get(i).cloned()))
+                .collect(),
+        }
+    }
 }
 
 /// Runs `modules` of `layers` on `features` and keeps only what modules from `modules.end` on will read.

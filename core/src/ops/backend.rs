@@ -11,6 +11,7 @@ use burn::tensor::{Shape, TensorData};
 
 use super::conv::{self, Geometry};
 use super::norm::{self, Moments, Norm, Planes, View, Wanted};
+use super::parallel;
 use super::weight_gradient::weight_gradient;
 
 /// A tensor of the flex backend.
@@ -54,10 +55,11 @@ pub trait Fused: Backend {
         padding: usize,
     ) -> FloatTensor<Self>;
 
-    /// Convolution with bias, then SiLU.
+    /// Convolution with scaled weights and bias, then SiLU.
     fn convolve_silu(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         stride: usize,
         padding: usize,
@@ -175,10 +177,28 @@ impl Fused for Flex {
         convolve(&dense(x), &dense(weight), bias, false, stride, padding)
     }
 
-    fn convolve_silu(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
-        let bias = Some(&dense(bias));
-        convolve(&dense(x), &dense(weight), bias, true, stride, padding)
+    fn convolve_silu(
+        x: Flat,
+        weight: Flat,
+        scale: Flat,
+        bias: Flat,
+        stride: usize,
+        padding: usize,
+    ) -> Flat {
+        let (weight, bias) = (scaled(&dense(weight), &dense(scale)), Some(&dense(bias)));
+        convolve(&dense(x), &weight, bias, true, stride, padding)
     }
+}
+
+/// Weights `[C_out, …]` times a scale `[C_out]`.
+fn scaled(weight: &Flat, scale: &Flat) -> Flat {
+    let (mut scaled, scale) = (values(weight).to_vec(), values(scale));
+    let taps = (scaled.len() / scale.len().max(1)).max(1);
+    let rows = scaled.chunks_exact_mut(taps).zip(scale);
+    parallel::for_each(rows.collect(), taps, |(row, scale): (&mut [f32], &f32)| {
+        row.iter_mut().for_each(|weight| *weight *= scale);
+    });
+    tensor(scaled, weight.shape())
 }
 
 /// The sizes of a convolution.
@@ -474,10 +494,13 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     fn convolve_silu(
         x: Recorded<C>,
         weight: Recorded<C>,
+        scale: Recorded<C>,
         bias: Recorded<C>,
         stride: usize,
         padding: usize,
     ) -> Recorded<C> {
+        let shape = Shape::new([scale.shape().num_elements(), 1, 1, 1]);
+        let weight = Self::float_mul(weight, Self::float_reshape(scale, shape));
         let y = Self::convolve_bias(x, weight, bias, stride, padding);
         Self::float_mul(y.clone(), Self::sigmoid(y))
     }

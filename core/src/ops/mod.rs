@@ -45,7 +45,7 @@ pub use update::{Adam, Sgd, adam, blend, sgd, square_sum};
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::module::{self, batch_norm, batch_norm_train};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
 
 use backend::{Fused, geometry};
 
@@ -55,8 +55,13 @@ pub use picture::{colour_map, image, letterbox};
 
 /// Whether the kernels of this room serve a tensor: f32 on flex, recorded or not.
 pub fn served<const D: usize>(x: &Tensor<D>) -> bool {
-    let device = x.device().without_autodiff();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && x.dtype() == DType::F32
+    is_served(&x.device()) && x.dtype() == DType::F32
+}
+
+/// Whether the kernels of this room run on a device.
+pub fn is_served(device: &Device) -> bool {
+    let device = device.clone().without_autodiff();
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// `silu(batch_norm(x))` over `[B, C, H, W]` with the batch's own statistics. `weight` and `bias` are
@@ -155,20 +160,29 @@ pub fn conv2d(
 }
 
 /// `silu(conv2d(x))`: a convolution into which its BatchNorm has been folded, as the frozen prefix and
-/// inference use it. One operation for plain tensors, two for those that are recorded.
+/// inference use it. With a `scale` `[C_out]` the weights are multiplied by it, so that they need no
+/// folded copy. One operation for plain tensors, some for those that are recorded.
 pub fn conv_silu(
     x: Tensor<4>,
     weight: Tensor<4>,
+    scale: Option<Tensor<1>>,
     bias: Tensor<1>,
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
+    let [channels, ..] = weight.dims();
     if !convolves(&x, &weight, stride, padding) {
+        let weight = match scale {
+            Some(scale) => weight * scale.reshape([channels, 1, 1, 1]),
+            None => weight,
+        };
         return activation::silu(conv2d(x, weight, Some(bias), stride, padding));
     }
+    let scale = scale.unwrap_or_else(|| Tensor::ones([channels], &weight.device()));
     Tensor::from_dispatch(<Dispatch as Fused>::convolve_silu(
         x.into_dispatch(),
         weight.into_dispatch(),
+        scale.into_dispatch(),
         bias.into_dispatch(),
         stride,
         padding,

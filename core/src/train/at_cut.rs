@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::schedule::Rates;
-use super::session::{Session, StepReport, image_tensor};
+use super::session::{Session, StepReport};
 use crate::data::{Batch, Label};
 use crate::error::{Error, Result};
 use crate::freeze::cache::FeatureCache;
@@ -21,9 +21,8 @@ pub struct FeatureBatch {
 impl Session {
     /// Runs the frozen prefix on a batch; without one, what crosses is the image.
     pub fn features(&mut self, batch: &Batch) -> FeatureBatch {
-        let image = image_tensor(batch, self.device());
         FeatureBatch {
-            features: self.run_prefix(image),
+            features: self.run_prefix(batch),
             targets: batch.targets.clone(),
         }
     }

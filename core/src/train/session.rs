@@ -16,10 +16,12 @@ use crate::loss::DetectionLoss;
 use crate::model::architecture::ParameterKind;
 use crate::model::state::{Held, take};
 use crate::model::{BatchNorm, Features, Mode, Visitor, Yolov5};
-use crate::ops::square_sum;
+use crate::ops::{self, is_served, square_sum};
 
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
+/// Pixels that the frozen prefix takes at once on the CPU.
+const GROUP_PIXELS: usize = 1 << 17;
 
 /// What happens to the statistics of frozen BatchNorms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -238,18 +240,32 @@ impl Session {
 
     /// As [`Session::step`], at given rates.
     pub fn step_with(&mut self, batch: &Batch, rates: Rates) -> StepReport {
-        let image = image_tensor(batch, &self.device);
-        let features = self.run_prefix(image);
+        let features = self.run_prefix(batch);
         self.advance(features, &batch.targets, rates)
     }
 
-    /// The frozen modules before the cut. Their tensors are plain, so nothing is recorded.
-    pub(super) fn run_prefix(&mut self, image: Tensor<4>) -> Features {
-        if let Some(prefix) = &mut self.prefix {
-            return prefix.run(image);
-        }
-        let modules = 0..self.plan.stages[self.stage].cut.prefix;
-        self.model.run(modules, Features::image(image), Mode::Train)
+    /// The frozen modules before the cut. Their tensors are plain, so nothing is recorded. A fixed
+    /// function takes the pictures one after the other as well as together: on the CPU in groups that
+    /// need little memory at once.
+    pub(super) fn run_prefix(&mut self, batch: &Batch) -> Features {
+        let Some(prefix) = &mut self.prefix else {
+            let modules = 0..self.plan.stages[self.stage].cut.prefix;
+            let image = image_tensor(batch, &self.device);
+            return self.model.run(modules, Features::image(image), Mode::Train);
+        };
+        let [pictures, channels, height, width] = batch.shape;
+        let group = if is_served(&self.device) {
+            (GROUP_PIXELS / (height * width).max(1)).clamp(1, pictures.max(1))
+        } else {
+            pictures.max(1)
+        };
+        let pixels = (group * channels * height * width).max(1);
+        let groups = batch.pixels.chunks(pixels).map(|pixels| {
+            let pictures = pixels.len() / (channels * height * width).max(1);
+            let shape = [pictures, channels, height, width];
+            prefix.run(ops::image(pixels, shape, &self.device))
+        });
+        Features::cat(groups.collect())
     }
 
     /// What learns, from the cut on: forward, loss, backward, and maybe an optimizer step.
@@ -335,7 +351,7 @@ impl Session {
 
 /// Pixels `[B, 3, H, W]` of a batch as `0..=1` on `device`.
 pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
-    crate::ops::image(&batch.pixels, batch.shape, device)
+    ops::image(&batch.pixels, batch.shape, device)
 }
 
 /// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
