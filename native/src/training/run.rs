@@ -318,6 +318,10 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
     for line in plan.describe(model.architecture()) {
         say(&line);
     }
+    let leads = plan.stages.iter().any(|stage| stage.cut.prefix > 0);
+    if leads && config.freeze_norms == FreezeNorms::Drift {
+        say("statistics drift: frozen modules run as in training, with nothing folded");
+    }
     say(&format!(
         "{} · {} epochs of {} batches of {} · {} px · lr0 {} · step per {} pictures",
         config.optimizer,
