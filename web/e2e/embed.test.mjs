@@ -13,7 +13,7 @@ before(async () => {
   lab = await serve({ folder: DIST, policy: LAB_POLICY });
   const page = (body) => `<!doctype html><html lang="en"><title>host</title><body>${body}</body></html>`;
   const element = (attributes) =>
-    page(`<script type="module" src="${lab.origin}/frostline-lab.js"></script><frostline-lab ${attributes}></frostline-lab>`);
+    page(`<script src="${lab.origin}/frostline-lab.js" defer></script><frostline-lab ${attributes}></frostline-lab>`);
   host = await serve({
     pages: {
       "/element": element('freeze="24" size="s" lang="ko" theme="dark"'),

@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 /** The folder that the build made. */
 export const DIST = process.env.FROSTLINE_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
 
+/** The tab's icon, which the browser fetches when it likes, and gives up on when the page goes. */
+export const isIcon = (request) => request.url().endsWith("/icon.svg");
+
 /** A page that fails its test when anything is written to the console as an error, or is not found. */
 export async function openPage(browser, address, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, locale: "en-GB", ...options });
@@ -12,7 +15,7 @@ export async function openPage(browser, address, options = {}) {
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("requestfailed", (request) => errors.push(`${request.url()} ${request.failure()?.errorText}`));
+  page.on("requestfailed", (request) => isIcon(request) || errors.push(`${request.url()} ${request.failure()?.errorText}`));
   await page.goto(address);
   await page.locator("#frost-line").waitFor();
   return { page, context, noErrors: () => assert.deepEqual(errors, []) };

@@ -4,69 +4,72 @@
 // Events: frostline:ready, frostline:plan (detail: freeze, size, frozenParameters, trainableParameters).
 // Attributes may change at any time; the lab follows without loading again.
 
-const BASE = new URL(".", import.meta.url);
-const SETTINGS = ["view", "freeze", "size", "classes", "imgsz", "batch", "lang", "theme"];
-const FORWARDED = new Set(["frostline:ready", "frostline:plan"]);
-// Enough for the program to run and to copy its command; not to navigate the page around it.
-const SANDBOX = "allow-scripts allow-same-origin allow-popups";
-const FIRST_HEIGHT = 900;
-const LARGEST_HEIGHT = 20000;
+// A classic script, since a module of another origin would need CORS headers from the host of the lab.
+{
+  const BASE = new URL(".", document.currentScript.src);
+  const SETTINGS = ["view", "freeze", "size", "classes", "imgsz", "batch", "lang", "theme"];
+  const FORWARDED = new Set(["frostline:ready", "frostline:plan"]);
+  // Enough for the program to run and to copy its command; not to navigate the page around it.
+  const SANDBOX = "allow-scripts allow-same-origin allow-popups";
+  const FIRST_HEIGHT = 900;
+  const LARGEST_HEIGHT = 20000;
 
-class FrostlineLab extends HTMLElement {
-  static observedAttributes = [...SETTINGS, "title"];
+  class FrostlineLab extends HTMLElement {
+    static observedAttributes = [...SETTINGS, "title"];
 
-  #frame = null;
-  #ready = false;
-  #listen = (event) => this.#receive(event);
+    #frame = null;
+    #ready = false;
+    #listen = (event) => this.#receive(event);
 
-  connectedCallback() {
-    const address = new URL("embed.html", BASE);
-    for (const name of SETTINGS) {
-      if (this.hasAttribute(name)) address.searchParams.set(name, this.getAttribute(name));
+    connectedCallback() {
+      const address = new URL("embed.html", BASE);
+      for (const name of SETTINGS) {
+        if (this.hasAttribute(name)) address.searchParams.set(name, this.getAttribute(name));
+      }
+      if (location.origin !== "null") address.searchParams.set("host", location.origin);
+
+      const frame = document.createElement("iframe");
+      frame.src = address.href;
+      frame.title = this.getAttribute("title") || "Frostline";
+      frame.loading = "lazy";
+      frame.setAttribute("sandbox", SANDBOX);
+      frame.setAttribute("allow", "clipboard-write");
+      frame.style.cssText = `display: block; width: 100%; border: 0; height: ${FIRST_HEIGHT}px`;
+      if (!this.style.display) this.style.display = "block";
+      this.#frame = frame;
+      this.replaceChildren(frame);
+      window.addEventListener("message", this.#listen);
     }
-    if (location.origin !== "null") address.searchParams.set("host", location.origin);
 
-    const frame = document.createElement("iframe");
-    frame.src = address.href;
-    frame.title = this.getAttribute("title") || "Frostline";
-    frame.loading = "lazy";
-    frame.setAttribute("sandbox", SANDBOX);
-    frame.setAttribute("allow", "clipboard-write");
-    frame.style.cssText = `display: block; width: 100%; border: 0; height: ${FIRST_HEIGHT}px`;
-    if (!this.style.display) this.style.display = "block";
-    this.#frame = frame;
-    this.replaceChildren(frame);
-    window.addEventListener("message", this.#listen);
-  }
-
-  disconnectedCallback() {
-    window.removeEventListener("message", this.#listen);
-    this.#frame?.remove();
-    this.#frame = null;
-    this.#ready = false;
-  }
-
-  attributeChangedCallback(name, before, now) {
-    if (before === now || !this.#frame) return;
-    if (name === "title") this.#frame.title = now || "Frostline";
-    else if (this.#ready && now !== null) this.#send({ [name]: now });
-  }
-
-  #send(settings) {
-    this.#frame.contentWindow?.postMessage({ type: "frostline:set", ...settings }, BASE.origin);
-  }
-
-  #receive(event) {
-    if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== BASE.origin) return;
-    const { type, ...detail } = event.data ?? {};
-    if (type === "frostline:height" && Number.isFinite(detail.height)) {
-      this.#frame.style.height = `${Math.min(Math.max(Math.ceil(detail.height), 100), LARGEST_HEIGHT)}px`;
+    disconnectedCallback() {
+      window.removeEventListener("message", this.#listen);
+      this.#frame?.remove();
+      this.#frame = null;
+      this.#ready = false;
     }
-    if (type === "frostline:ready") this.#ready = true;
-    if (FORWARDED.has(type)) {
-      this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+
+    attributeChangedCallback(name, before, now) {
+      if (before === now || !this.#frame) return;
+      if (name === "title") this.#frame.title = now || "Frostline";
+      else if (this.#ready && now !== null) this.#send({ [name]: now });
+    }
+
+    #send(settings) {
+      this.#frame.contentWindow?.postMessage({ type: "frostline:set", ...settings }, BASE.origin);
+    }
+
+    #receive(event) {
+      if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== BASE.origin) return;
+      const { type, ...detail } = event.data ?? {};
+      if (type === "frostline:height" && Number.isFinite(detail.height)) {
+        this.#frame.style.height = `${Math.min(Math.max(Math.ceil(detail.height), 100), LARGEST_HEIGHT)}px`;
+      }
+      if (type === "frostline:ready") this.#ready = true;
+      if (FORWARDED.has(type)) {
+        this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+      }
     }
   }
+
+  customElements.define("frostline-lab", FrostlineLab);
 }
-
-customElements.define("frostline-lab", FrostlineLab);

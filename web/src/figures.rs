@@ -27,9 +27,9 @@ pub fn bytes(count: u64) -> String {
     scaled(count, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
-/// How many times `less` fits into `full`: `1.70×`, `18.4×`, `169×`.
+/// How many times `less` fits into `full`: `1.70`, `18.4`, `169`.
 pub fn ratio(full: u64, less: u64) -> String {
-    format!("{}×", three_digits(full as f64 / less.max(1) as f64))
+    three_digits(full as f64 / less.max(1) as f64)
 }
 
 /// The share of `part` in `whole` in whole per cent; 0 % and 100 % only where that is exactly so.
@@ -108,8 +108,8 @@ mod tests {
         assert_eq!(percent(0, 5), "0%");
         assert_eq!(percent(5, 5), "100%");
         assert_eq!(percent(0, 0), "0%");
-        assert_eq!(ratio(170, 100), "1.70×");
-        assert_eq!(ratio(184, 10), "18.4×");
-        assert_eq!(ratio(5, 0), "5.00×");
+        assert_eq!(ratio(170, 100), "1.70");
+        assert_eq!(ratio(184, 10), "18.4");
+        assert_eq!(ratio(5, 0), "5.00");
     }
 }

@@ -65,6 +65,23 @@ impl Network {
         shapes.join(", ")
     }
 
+    /// A module's output channels: `64`, for Detect `3×255`.
+    pub fn channels(&self, module: usize) -> String {
+        match self.modules.get(module).map_or(&[][..], |m| &m.outputs) {
+            [] => String::new(),
+            [[channels, ..]] => channels.to_string(),
+            [[channels, ..], ..] => format!("{}×{channels}", self.architecture.anchors.len()),
+        }
+    }
+
+    /// A module's output in short: its shape, for Detect its channels.
+    pub fn output(&self, module: usize) -> String {
+        match self.modules.get(module).map_or(&[][..], |m| &m.outputs) {
+            [one] => shape(one),
+            _ => self.channels(module),
+        }
+    }
+
     /// How many BatchNorms the network has.
     pub fn norms(&self) -> usize {
         let norms = self
@@ -152,6 +169,9 @@ mod tests {
         let elements = 64 * 6400 + 128 * 1600 + 256 * 400;
         assert_eq!(scene.cut_bytes_per_picture(), 4 * elements);
         assert_eq!(network.norms(), 57);
+        assert_eq!(network.output(4), "64×80×80");
+        assert_eq!(network.output(24), "3×255");
+        assert_eq!(network.channels(4), "64");
         assert_eq!(network.outputs(24), "255×80×80, 255×40×40, 255×20×20");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-const STYLE: &str = include_str!("../public/style.css");
+const STYLE: &str = include_str!("../public/colours.css");
 
 /// Text on what it stands on.
 const TEXT: f64 = 4.5;

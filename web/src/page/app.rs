@@ -19,7 +19,12 @@ pub fn App(state: State) -> impl IntoView {
         <a class="skip" href="#picture">{move || words().skip_to_picture}</a>
         {(!state.embedded).then(|| view! { <Header state /> })}
         <main class:embedded=state.embedded>
-            {(!state.embedded).then(|| view! { <p class="lead">{move || words().lead}</p> })}
+            {if state.embedded {
+                // The heading that an embedded page does not show.
+                view! { <h1 class="unseen">{move || words().title}</h1> }.into_any()
+            } else {
+                view! { <p class="lead">{move || words().lead}</p> }.into_any()
+            }}
             <Controls state />
             <PictureView state />
             <Figures state />

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::browser;
 use super::icon;
 use super::state::State;
-use crate::figures::{grouped, shape};
+use crate::figures::grouped;
 use crate::picture::{Flow, Picture, Rect};
 use crate::words::fill;
 
@@ -91,7 +91,7 @@ fn BlockView(
             &[
                 ("index", &module.to_string()),
                 ("kind", kind.get()),
-                ("shape", &network.outputs(module)),
+                ("shape", &network.output(module)),
                 ("parameters", &grouped(parameters)),
                 ("state", frozen),
             ],
@@ -128,16 +128,24 @@ fn BlockView(
         event.prevent_default();
     };
     let body = move || {
-        let rect = rect.get();
-        let (w, h) = (rect.width, rect.height);
+        let slot = slot.get();
+        let (w, h) = (slot.width, slot.height);
         match frozen.get() {
             ModuleState::Frozen => crystal(w, h),
             _ => pebble(w, h),
         }
     };
     let facets = move || {
+        let slot = slot.get();
+        (frozen.get() == ModuleState::Frozen).then(|| facets(slot.width, slot.height))
+    };
+    // Down, what is filled of a block says how many parameters it has; one without any stays empty.
+    let bar = move || {
         let rect = rect.get();
-        (frozen.get() == ModuleState::Frozen).then(|| facets(rect.width, rect.height))
+        (flow == Flow::Down && learns.get()).then(|| match frozen.get() {
+            ModuleState::Frozen => crystal_start(rect.width, rect.height),
+            _ => pebble_start(rect.width, rect.height),
+        })
     };
     let icon_class = move || icon::state_path(frozen.get()).0;
     let icon_path = move || icon::state_path(frozen.get()).1;
@@ -145,9 +153,9 @@ fn BlockView(
     let texts = move || match flow {
         Flow::Across => {
             let (x, y) = middle();
-            let channels_y = picture.with(|p| p.height) - 62.0 - rect.with(|r| r.y);
             view! {
                 <text class="index" x=x y=y + 5.0 text-anchor="middle">{module}</text>
+                " "
                 <text
                     class="kind"
                     x=x
@@ -158,9 +166,6 @@ fn BlockView(
                 >
                     {kind}
                 </text>
-                <text class="channels" x=x y=channels_y text-anchor="middle">
-                    {move || channels(state, module)}
-                </text>
             }
             .into_any()
         }
@@ -168,9 +173,11 @@ fn BlockView(
             let y = middle().1 + 4.5;
             view! {
                 <text class="index" x="46" y=y text-anchor="end">{module}</text>
+                " "
                 <text class="kind" x="56" y=y>{kind}</text>
-                <text class="shape" x=slot.with(|s| s.width) - 6.0 y=y text-anchor="end">
-                    {move || short_shape(state, module)}
+                " "
+                <text class="shape" x=slot.with(|s| s.width) - 8.0 y=y text-anchor="end">
+                    {move || state.network.read().output(module)}
                 </text>
             }
             .into_any()
@@ -209,6 +216,8 @@ fn BlockView(
                 width=move || slot.with(|s| s.width)
                 height=move || slot.with(|s| s.height)
             />
+            {(flow == Flow::Down).then(|| view! { <path class="shell" d=body /> })}
+            <path class="bar-of-parameters" d=bar />
             <path class="body" d=body />
             <path class="facets" d=facets />
             <path class=icon_class d=icon_path transform=icon_at />
@@ -240,25 +249,6 @@ fn squeezed(word: &str, width: f64) -> Option<f64> {
     (word.len() as f64 * LETTER > room).then_some(room)
 }
 
-/// Output channels; of Detect as many as it has scales.
-fn channels(state: State, module: usize) -> String {
-    let network = state.network.read();
-    match network.modules.get(module).map_or(&[][..], |m| &m.outputs) {
-        [[channels, ..]] => channels.to_string(),
-        [[channels, ..], ..] => format!("3×{channels}"),
-        [] => String::new(),
-    }
-}
-
-/// The output's shape; of Detect the channels of its scales.
-fn short_shape(state: State, module: usize) -> String {
-    let network = state.network.read();
-    match network.modules.get(module).map_or(&[][..], |m| &m.outputs) {
-        [one] => shape(one),
-        _ => channels(state, module),
-    }
-}
-
 /// A rounded block.
 fn pebble(w: f64, h: f64) -> String {
     let r = 9.0_f64.min(w / 2.0).min(h / 2.0);
@@ -281,6 +271,21 @@ fn crystal(w: f64, h: f64) -> String {
         w - c,
         h - c,
     )
+}
+
+/// A rounded block that ends straight.
+fn pebble_start(w: f64, h: f64) -> String {
+    let r = 9.0_f64.min(w / 2.0).min(h / 2.0);
+    format!(
+        "M{r:.1} 0H{w:.1}V{h:.1}H{r:.1}A{r:.1} {r:.1} 0 0 1 0 {:.1}V{r:.1}A{r:.1} {r:.1} 0 0 1 {r:.1} 0Z",
+        h - r,
+    )
+}
+
+/// A block with cut corners that ends straight.
+fn crystal_start(w: f64, h: f64) -> String {
+    let c = 7.0_f64.min(w / 3.0).min(h / 3.0);
+    format!("M{c:.1} 0H{w:.1}V{h:.1}H{c:.1}L0 {:.1}V{c:.1}Z", h - c)
 }
 
 /// The facets that the cut corners leave inside.

@@ -131,32 +131,34 @@ fn FreezeField(state: State) -> impl IntoView {
     view! {
         <div class="field freeze-field">
             <label for="freeze">{move || words().freeze}</label>
-            <input
-                id="freeze"
-                type="text"
-                autocomplete="off"
-                autocapitalize="off"
-                spellcheck="false"
-                aria-describedby="freeze-error freeze-hint"
-                aria-invalid=move || wrong.read().is_some().to_string()
-                prop:value=state.freeze
-                on:input=move |event| state.freeze.set(event_target_value(&event))
-            />
+            <div class="freeze-row">
+                <input
+                    id="freeze"
+                    type="text"
+                    autocomplete="off"
+                    autocapitalize="off"
+                    spellcheck="false"
+                    aria-describedby="freeze-error freeze-hint"
+                    aria-invalid=move || wrong.read().is_some().to_string()
+                    prop:value=state.freeze
+                    on:input=move |event| state.freeze.set(event_target_value(&event))
+                />
+                <div class="presets" role="group" aria-label=move || words().presets>
+                    <button type="button" on:click=move |_| choose(0)>
+                        {move || words().nothing}
+                    </button>
+                    <button type="button" on:click=move |_| choose(backbone())>
+                        {move || words().backbone}
+                    </button>
+                    <button type="button" on:click=move |_| choose(last())>
+                        {move || words().all_but_detect}
+                    </button>
+                </div>
+            </div>
             <p class="error" id="freeze-error" role="status">{wrong}</p>
             <p class="hint" id="freeze-hint">{move || words().freeze_hint}</p>
+            <Stages state />
         </div>
-        <div class="presets" role="group" aria-label=move || words().presets>
-            <button type="button" on:click=move |_| choose(0)>
-                {move || words().nothing}
-            </button>
-            <button type="button" on:click=move |_| choose(backbone())>
-                {move || words().backbone}
-            </button>
-            <button type="button" on:click=move |_| choose(last())>
-                {move || words().all_but_detect}
-            </button>
-        </div>
-        <Stages state />
     }
 }
 

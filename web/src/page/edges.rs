@@ -5,6 +5,9 @@ use leptos::prelude::*;
 use super::state::State;
 use crate::picture::{Flow, Picture, Point};
 
+/// Where the icons stand in blocks that flow down; the edges between neighbours run under them.
+const ICONS: f64 = 17.0;
+
 /// All edges: from each module to the next, and the curves.
 #[component]
 pub fn Edges(state: State, picture: Memo<Picture>) -> impl IntoView {
@@ -18,17 +21,16 @@ pub fn Edges(state: State, picture: Memo<Picture>) -> impl IntoView {
         };
         let steps = network.rows().iter().filter_map(|row| {
             let to = picture.blocks.get(row.index)?;
-            // In the picture that flows down they run under the icons.
             let at = match flow {
                 Flow::Across => to.slot.centre(),
                 Flow::Down => Point {
-                    x: to.slot.x + 17.0,
+                    x: to.slot.x + ICONS,
                     y: 0.0,
                 },
             };
             let start = match row.index.checked_sub(1) {
                 None if flow == Flow::Across => 30.0,
-                None => 26.0,
+                None => 24.0,
                 Some(before) if row.from.contains(&before) => {
                     picture.blocks.get(before)?.along(flow).1
                 }
@@ -83,11 +85,9 @@ pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
             // Several readers of one feature: it crosses once, on its outermost curve.
             let arc = arcs.max_by_key(|arc| arc.level);
             if let Some(point) = arc.and_then(|arc| arc.at(place)) {
-                let label = match picture.flow {
-                    Flow::Across => format!("{module}: {}", network.outputs(module)),
-                    Flow::Down => module.to_string(),
-                };
-                drops.push(drop(point, Some(label), picture.flow));
+                let label = (picture.flow == Flow::Across)
+                    .then(|| format!("{module}: {}", network.outputs(module)));
+                drops.push(drop(point, label, picture.width));
             }
             if module + 1 == prefix
                 && network
@@ -102,11 +102,11 @@ pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
                         y: block.slot.centre().y,
                     },
                     Flow::Down => Point {
-                        x: block.slot.x + 17.0,
+                        x: block.slot.x + ICONS,
                         y: place,
                     },
                 };
-                drops.push(drop(point, None, picture.flow));
+                drops.push(drop(point, None, picture.width));
             }
         }
         drops
@@ -114,13 +114,17 @@ pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
     view! { <g class="crossings" aria-hidden="true">{drops}</g> }
 }
 
-fn drop(point: Point, label: Option<String>, flow: Flow) -> impl IntoView + use<> {
-    let (x, y) = match flow {
-        Flow::Across => (point.x + 9.0, point.y - 6.0),
-        Flow::Down => (point.x + 6.0, point.y + 14.0),
+fn drop(point: Point, label: Option<String>, width: f64) -> impl IntoView + use<> {
+    /// More than any label needs.
+    const ROOM: f64 = 130.0;
+    let (x, anchor) = if point.x + ROOM < width {
+        (point.x + 9.0, "start")
+    } else {
+        (point.x - 9.0, "end")
     };
+    let y = point.y - 6.0;
     view! {
         <circle cx=point.x cy=point.y r="4.5" />
-        {label.map(|label| view! { <text x=x y=y>{label}</text> })}
+        {label.map(|label| view! { <text x=x y=y text-anchor=anchor>{label}</text> })}
     }
 }

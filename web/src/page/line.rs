@@ -167,6 +167,8 @@ pub fn FrostLine(state: State, picture: Memo<Picture>) -> impl IntoView {
             style:transform=at
             on:keydown=on_key
             on:pointerdown=on_down
+            // Where the style sheet's `touch-action` is not heeded for drawings.
+            on:touchstart=|event| event.prevent_default()
             on:pointermove=on_move
             on:pointerup=on_up
             on:pointercancel=move |_| dragging.set(false)

@@ -94,11 +94,12 @@ fn when(state: State) -> String {
 fn norms(state: State) -> String {
     let words = state.words();
     let fixed = state.scene.read().stage.fixed_norms.len();
-    let template = if fixed == 0 {
-        words.norm_none
-    } else {
-        words.norm_some
+    let all = state.network.read().norms();
+    let template = match fixed {
+        0 => words.norm_none,
+        fixed if fixed == all => words.norm_all,
+        _ => words.norm_some,
     };
-    let all = state.network.read().norms().to_string();
+    let all = all.to_string();
     fill(template, &[("fixed", &fixed.to_string()), ("all", &all)])
 }

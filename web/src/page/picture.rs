@@ -90,6 +90,12 @@ fn Backdrop(state: State, picture: Memo<Picture>) -> impl IntoView {
             .map(|(shore, name)| match flow {
                 Flow::Across => {
                     let y = picture.height - 14.0;
+                    // The name of the last may be longer than its one module.
+                    let (x, anchor) = if shore.rect.width < 60.0 {
+                        (shore.rect.right(), "end")
+                    } else {
+                        (shore.rect.centre().x, "middle")
+                    };
                     view! {
                         <g class="shore">
                             <path d=format!(
@@ -98,14 +104,16 @@ fn Backdrop(state: State, picture: Memo<Picture>) -> impl IntoView {
                                 y - 16.0,
                                 shore.rect.right(),
                             ) />
-                            <text x=shore.rect.centre().x y=y text-anchor="middle">{name}</text>
+                            <text x=x y=y text-anchor=anchor>
+                            {name}
+                        </text>
                         </g>
                     }
                     .into_any()
                 }
                 Flow::Down => view! {
                     <g class="shore">
-                        <text x=shore.rect.x y=shore.rect.y - 9.0>{name}</text>
+                        <text x=shore.rect.x + 34.0 y=shore.rect.y - 13.0>{name}</text>
                     </g>
                 }
                 .into_any(),
@@ -134,6 +142,18 @@ fn Backdrop(state: State, picture: Memo<Picture>) -> impl IntoView {
         });
             bands.collect_view()
         };
+    let channels = move || {
+        let picture = picture.read();
+        let network = state.network.read();
+        let y = picture.height - 62.0;
+        let channels = picture.blocks.iter().enumerate().map(|(module, block)| {
+            let x = block.rect.centre().x;
+            view! {
+                <text x=x y=y text-anchor="middle">{network.channels(module)}</text>
+            }
+        });
+        channels.collect_view()
+    };
     let wash = move || {
         let picture = picture.read();
         let place = picture.place(state.line());
@@ -142,35 +162,32 @@ fn Backdrop(state: State, picture: Memo<Picture>) -> impl IntoView {
             Flow::Down => format!("translate(0px, {place:.1}px)"),
         }
     };
+    let width = picture.with_untracked(|picture| picture.width);
     let (cold, warm) = match flow {
-        Flow::Across => ((-150, 44, 150, 300), (0, 44, 150, 300)),
-        Flow::Down => ((0, -90, 2000, 90), (0, 0, 2000, 90)),
+        Flow::Across => ((-320.0, 40.0, 320.0, 320.0), (0.0, 40.0, 320.0, 320.0)),
+        Flow::Down => ((0.0, -180.0, width, 180.0), (0.0, 0.0, width, 180.0)),
     };
     // A partly frozen module is cold in one half, warm in the other.
     let half_y = if flow == Flow::Across { "0.6" } else { "0.1" };
-    let direction = (flow == Flow::Down).then_some("rotate(90)");
+    // Each wash fades away from the middle of the line's side.
+    let (cold_at, warm_at) = match flow {
+        Flow::Across => ("cx='1' cy='.5'", "cx='0' cy='.5'"),
+        Flow::Down => ("cx='.5' cy='1'", "cx='.5' cy='0'"),
+    };
+    let gradients = format!(
+        "<radialGradient id='cold' {cold_at}><stop class='cold-near'/><stop offset='1' class='cold-far'/></radialGradient>\
+         <radialGradient id='warm' {warm_at}><stop class='warm-near'/><stop offset='1' class='warm-far'/></radialGradient>\
+         <linearGradient id='half-frozen' y2='{half_y}'><stop offset='.5' class='half-cold'/><stop offset='.5' class='half-warm'/></linearGradient>"
+    );
     view! {
-        <defs>
-            <linearGradient id="cold" gradientTransform=direction>
-                <stop offset="0" class="cold-far" />
-                <stop offset="1" class="cold-near" />
-            </linearGradient>
-            <linearGradient id="warm" gradientTransform=direction>
-                <stop offset="0" class="warm-near" />
-                <stop offset="1" class="warm-far" />
-            </linearGradient>
-            <linearGradient id="half-frozen" x2="1" y2=half_y>
-                <stop offset="0.5" class="half-cold" />
-                <stop offset="0.5" class="half-warm" />
-            </linearGradient>
-        </defs>
+        <defs inner_html=gradients />
         <g class="wash" style:transform=wash aria-hidden="true">
             <rect fill="url(#cold)" x=cold.0 y=cold.1 width=cold.2 height=cold.3 />
             <rect fill="url(#warm)" x=warm.0 y=warm.1 width=warm.2 height=warm.3 />
         </g>
         <g class="labels" aria-hidden="true">
             {names}
-            {(flow == Flow::Across).then_some(bands)}
+            {(flow == Flow::Across).then_some((bands, channels))}
             <Input state picture />
         </g>
     }
@@ -224,7 +241,14 @@ fn ClickNote(state: State, note: RwSignal<Option<usize>>) -> impl IntoView {
 fn Legend(state: State, flow: Memo<Flow>) -> impl IntoView {
     let words = move || state.words();
     let sizes = move || match flow.get() {
-        Flow::Across => format!("{} · {}", words().height_is, words().width_is),
+        Flow::Across => {
+            format!(
+                "{} · {} · {}",
+                words().height_is,
+                words().width_is,
+                words().below_is
+            )
+        }
         Flow::Down => format!("{} · {}", words().length_is, words().thickness_is),
     };
     view! {

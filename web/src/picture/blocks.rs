@@ -5,8 +5,9 @@ use crate::scene::Network;
 
 /// Space between modules.
 pub(super) const GAP: f64 = 4.0;
-/// Space between backbone, neck and Detect.
+/// Space between backbone, neck and Detect; down, their names stand in it.
 const SHORE_GAP: f64 = 24.0;
+const SHORE_GAP_DOWN: f64 = 34.0;
 
 /// Height of the picture that flows across: the handle, curves, blocks, curves, labels.
 pub(super) const ACROSS_HEIGHT: f64 = 424.0;
@@ -23,11 +24,13 @@ const LEAST_DOWN: f64 = 30.0;
 const WORK_DOWN: f64 = 170.0;
 /// Room before the first block: for the picture that flows in, and the frost line at 0.
 const START: f64 = 42.0;
-const DOWN_START: f64 = 44.0;
+const DOWN_START: f64 = 52.0;
 pub(super) const DOWN_END: f64 = 12.0;
 /// Room for curves beside the blocks in the picture that flows down.
-const LEFT: f64 = 42.0;
-const RIGHT: f64 = 46.0;
+const LEFT: f64 = 36.0;
+const RIGHT: f64 = 42.0;
+/// Least length of a bar in the picture that flows down, so that number and kind stand on it.
+const LEAST_BAR: f64 = 106.0;
 
 /// Parameter counts between which blocks grow, on a log scale: below the smallest module of the
 /// smallest network, and above the largest of the largest.
@@ -95,7 +98,10 @@ pub(super) fn place(network: &Network, flow: Flow, width: f64) -> Vec<Block> {
     let shores = crate::edit::shores(&network.architecture);
     let gap_before = |module: usize| match module {
         0 => 0.0,
-        m if shores.iter().any(|(first, _)| *first == m) => SHORE_GAP,
+        m if shores.iter().any(|(first, _)| *first == m) => match flow {
+            Flow::Across => SHORE_GAP,
+            Flow::Down => SHORE_GAP_DOWN,
+        },
         _ => GAP,
     };
     let gaps: f64 = (0..count).map(gap_before).sum();
@@ -129,10 +135,6 @@ pub(super) fn place(network: &Network, flow: Flow, width: f64) -> Vec<Block> {
                 }
                 Flow::Down => {
                     let room = (width - LEFT - RIGHT).max(0.0);
-                    let share = match cost.parameters {
-                        0 => 0.16,
-                        _ => 0.22 + 0.78 * tallness,
-                    };
                     let slot = Rect {
                         x: LEFT,
                         y: start,
@@ -141,7 +143,7 @@ pub(super) fn place(network: &Network, flow: Flow, width: f64) -> Vec<Block> {
                     };
                     Block {
                         rect: Rect {
-                            width: room * share,
+                            width: LEAST_BAR.min(room) + (room - LEAST_BAR).max(0.0) * tallness,
                             ..slot
                         },
                         slot,

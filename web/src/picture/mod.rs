@@ -106,6 +106,8 @@ impl Picture {
         };
         let before = |module: usize| match (module.checked_sub(1), blocks.get(module)) {
             (None, Some(first)) => first.along(flow).0 - blocks::GAP / 2.0 - 2.0,
+            // Down, names of shores stand before the line.
+            (Some(_), Some(next)) if flow == Flow::Down => next.along(flow).0 - blocks::GAP / 2.0,
             (Some(last), Some(next)) => {
                 let last = blocks.get(last).map_or(0.0, |b| b.along(flow).1);
                 f64::midpoint(last, next.along(flow).0)

@@ -45,7 +45,7 @@ fn fingers_hit_every_block_on_a_phone() {
     let picture = picture(Size::N, 328.0);
     assert_eq!(picture.flow, Flow::Down);
     for block in &picture.blocks {
-        assert!(block.slot.height >= 24.0 && block.slot.width >= 200.0);
+        assert!(block.slot.height >= 24.0 && block.slot.width >= 240.0);
     }
 }
 

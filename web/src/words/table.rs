@@ -41,15 +41,15 @@ words! {
     network: "Network", "네트워크";
     size: "Size", "크기";
     classes: "Classes", "클래스 수";
-    image_side: "Image side, px", "이미지 한 변(px)";
-    batch: "Pictures per step", "한 스텝의 사진 수";
+    image_side: "Image, px", "이미지(px)";
+    batch: "Batch", "배치";
     whole_number: "Write a whole number from {least} to {most}, for example {example}.",
         "{least}부터 {most}까지의 정수를 쓰세요. 예: {example}";
 
     // What is frozen.
     freeze: "Freeze", "동결할 모듈";
     freeze_hint: "10 means modules 0–9. Also 0-4,7 · backbone,!9 · model.2.cv1.* · 24; 10@5",
-        "10은 0–9번 모듈이라는 뜻입니다. 0-4,7 · backbone,!9 · model.2.cv1.* · 24; 10@5처럼도 씁니다";
+        "10은 0–9번 모듈. 그 밖에 0-4,7 · backbone,!9 · model.2.cv1.* · 24; 10@5";
     nothing: "Nothing", "없음";
     backbone: "Backbone", "백본";
     neck: "Neck", "넥";
@@ -76,15 +76,16 @@ words! {
     frozen: "frozen", "동결";
     trains: "learns", "학습";
     partly: "partly frozen", "일부 동결";
-    module: "Module {index}, {kind}, output {shape}, {parameters} parameters, {state}",
-        "{index}번 모듈 {kind}, 출력 {shape}, 파라미터 {parameters}개, {state}";
-    module_without: "Module {index}, {kind}, output {shape}, no parameters, {state}",
-        "{index}번 모듈 {kind}, 출력 {shape}, 파라미터 없음, {state}";
+    // These begin with what the block shows, so that a voice can call it by that.
+    module: "{index} {kind} {shape}, {parameters} parameters, {state}",
+        "{index} {kind} {shape}, 파라미터 {parameters}개, {state}";
+    module_without: "{index} {kind} {shape}, no parameters, {state}",
+        "{index} {kind} {shape}, 파라미터 없음, {state}";
     without_parameters: "Module {index} ({kind}) has nothing to learn: it goes with what it reads.",
         "{index}번 모듈({kind})에는 학습할 것이 없어서, 읽어 오는 모듈을 따라갑니다.";
     one_must_learn: "Module {index} is the only one that still learns: something has to.",
         "{index}번 모듈까지 동결하면 학습할 것이 남지 않습니다.";
-    channels: "channels", "채널";
+    below_is: "below: channels and size of the output", "아래: 출력의 채널 수와 크기";
     height_is: "height: parameters, on a log scale", "높이: 파라미터 수(로그)";
     width_is: "width: share of the work", "너비: 연산량의 비율";
     length_is: "length: parameters, on a log scale", "길이: 파라미터 수(로그)";
@@ -106,7 +107,7 @@ words! {
     trainable_parameters: "learn", "학습";
     share_frozen: "{percent} frozen", "{percent} 동결";
     work: "Work per step", "스텝당 연산량";
-    work_against: "instead of {full}: {ratio} less", "전체 학습은 {full}. 그보다 {ratio} 적음";
+    work_against: "instead of {full}: {ratio}× less", "전체 학습({full})의 {ratio}분의 1";
     work_full: "a full step: nothing is saved yet", "전체 학습 그대로: 아직 줄어든 것이 없음";
     memory: "Kept for the backward pass", "역전파를 위해 남기는 값";
     memory_against: "instead of {full}", "전체 학습은 {full}";
@@ -115,7 +116,7 @@ words! {
     each_picture: "for each picture", "사진 한 장마다";
     image_crosses: "the pictures themselves: nothing is cut off", "사진 자체: 잘라 낸 것이 없음";
     cached: "With cached features", "특징을 저장해 두면";
-    cached_against: "per step: {ratio} less than a full one", "스텝당. 전체 학습보다 {ratio} 적음";
+    cached_against: "per step: {ratio}× less than a full one", "스텝당, 전체 학습의 {ratio}분의 1";
     cached_none: "there is nothing to cache yet", "아직 저장해 둘 특징이 없음";
     counted: "Counted, not timed: FLOPs of the convolutions for {batch} pictures of {side}×{side} px, activations as 32-bit floats.",
         "시간을 잰 값이 아니라 셈한 값입니다. {side}×{side}px 사진 {batch}장의 합성곱 FLOPs이고, 활성값은 32비트 실수로 셉니다.";
@@ -123,12 +124,12 @@ words! {
     // Explanations.
     explanations: "Why", "왜 그럴까";
     cut_title: "The cut", "경계(cut)";
-    cut_some: "Modules {prefix} turn the same picture into the same numbers every time, so they need no backward pass and nothing of them is kept in memory. Only the outputs of {crossing} cross over to what learns: {bytes} per picture. Stored once, they spare the frozen part from then on, and a step does {ratio} less work than a full one.",
-        "{prefix}번 모듈은 같은 사진을 언제나 같은 값으로 바꿉니다. 그래서 역전파가 필요 없고 메모리에 남길 것도 없습니다. 학습하는 쪽으로 넘어가는 것은 {crossing}번의 출력뿐이고, 사진 한 장에 {bytes}입니다. 한 번 저장해 두면 그 뒤로는 동결한 부분을 계산하지 않아도 되어, 한 스텝의 연산이 전체 학습보다 {ratio} 적습니다.";
+    cut_some: "Modules {prefix} turn the same picture into the same numbers every time, so they need no backward pass and nothing of them is kept in memory. Only the outputs of {crossing} cross over to what learns: {bytes} per picture. Stored once, they spare the frozen part from then on, and a step does {ratio}× less work than a full one.",
+        "{prefix}번 모듈은 같은 사진을 언제나 같은 값으로 바꿉니다. 그래서 역전파가 필요 없고 메모리에 남길 것도 없습니다. 학습하는 쪽으로 넘어가는 것은 {crossing}번의 출력뿐이고, 사진 한 장에 {bytes}입니다. 한 번 저장해 두면 그 뒤로는 동결한 부분을 계산하지 않아도 되어, 한 스텝의 연산이 전체 학습의 {ratio}분의 1로 줄어듭니다.";
     cut_none: "Nothing is cut off before module 0, so every step runs through the whole network, forwards and backwards. Move the line further to see what that saves.",
         "0번 모듈 앞에서는 잘라 낼 것이 없어, 스텝마다 네트워크 전체를 앞으로도 뒤로도 계산합니다. 선을 뒤로 옮기면 무엇이 줄어드는지 보입니다.";
-    cut_behind: "Module 0 learns, so there is no cut: gradients still have to pass back through the frozen modules. Only the gradients of their weights are saved, {ratio} less work in all.",
-        "0번 모듈이 학습하므로 경계가 없습니다. 기울기는 동결한 모듈을 지나 앞쪽까지 전해져야 하고, 줄어드는 것은 그 모듈의 가중치 기울기뿐입니다. 전체로는 연산이 {ratio} 적습니다.";
+    cut_behind: "Module 0 learns, so there is no cut: gradients still have to pass back through the frozen modules. Only the gradients of their weights are saved, {ratio}× less work in all.",
+        "0번 모듈이 학습하므로 경계가 없습니다. 기울기는 동결한 모듈을 지나 앞쪽까지 전해져야 하고, 줄어드는 것은 그 모듈의 가중치 기울기뿐입니다. 전체 연산은 {ratio}분의 1이 됩니다.";
     when_title: "When to freeze how much", "얼마나 동결할까";
     when_nothing: "With nothing frozen all {trainable} parameters may change. That is right for many pictures, or ones unlike anything the network has seen. With few it costs the most time and memory, and the network may forget what it knew.",
         "동결하지 않으면 파라미터 {trainable}개가 모두 바뀔 수 있습니다. 사진이 많거나 네트워크가 본 적 없는 종류일 때 알맞습니다. 사진이 적으면 시간과 메모리가 가장 많이 들고, 이미 알던 것을 잊기도 합니다.";
@@ -145,6 +146,8 @@ words! {
     norm_title: "Why BatchNorm matters", "BatchNorm이 중요한 이유";
     norm_some: "Besides its weights, a BatchNorm keeps a running mean and variance of what it has seen. In many programs these go on moving in frozen layers: frozen is not quite frozen. Here {fixed} of the {all} BatchNorms keep theirs, bit for bit, so what lies before the cut stays one fixed function.",
         "BatchNorm은 가중치 말고도 지금까지 본 값의 평균과 분산을 지닙니다. 많은 프로그램에서는 동결한 레이어에서도 이 통계가 계속 움직여서, 동결이 진짜 동결이 아닙니다. 여기서는 BatchNorm {all}개 가운데 {fixed}개의 통계가 비트 하나까지 그대로라서, 경계 앞쪽이 언제나 같은 함수로 남습니다.";
+    norm_all: "Besides its weights, a BatchNorm keeps a running mean and variance of what it has seen. In many programs these go on moving in frozen layers: frozen is not quite frozen. Here all {all} BatchNorms keep theirs, bit for bit, so what lies before the cut stays one fixed function.",
+        "BatchNorm은 가중치 말고도 지금까지 본 값의 평균과 분산을 지닙니다. 많은 프로그램에서는 동결한 레이어에서도 이 통계가 계속 움직여서, 동결이 진짜 동결이 아닙니다. 여기서는 BatchNorm {all}개의 통계가 모두 비트 하나까지 그대로라서, 경계 앞쪽이 언제나 같은 함수로 남습니다.";
     norm_none: "Besides its weights, a BatchNorm keeps a running mean and variance of what it has seen. All {all} of them follow your pictures now. Freeze a module, and its statistics stay too, bit for bit.",
         "BatchNorm은 가중치 말고도 지금까지 본 값의 평균과 분산을 지닙니다. 지금은 {all}개 모두 새 사진을 따라 움직입니다. 모듈을 동결하면 그 통계도 비트 하나까지 그대로 남습니다.";
 
