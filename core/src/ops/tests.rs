@@ -402,10 +402,16 @@ fn a_folded_convolution_is_the_composed_one() {
             let x = random(shape, &mut rng, &device);
             let weight = random([c_out, shape[1], kernel, kernel], &mut rng, &device);
             let bias = random([c_out], &mut rng, &device);
-            let ours = conv_silu(x.clone(), weight.clone(), bias.clone(), stride, padding);
-            let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-            let theirs = activation::silu(module::conv2d(x, weight, Some(bias), options));
-            assert_close(&format!("{shape:?} to {c_out}"), flat(ours), flat(theirs));
+            let scale = random([c_out], &mut rng, &device);
+            let scaled = weight.clone() * scale.clone().reshape([c_out, 1, 1, 1]);
+            for (scale, composed) in [(None, weight.clone()), (Some(scale), scaled)] {
+                let case = format!("{shape:?} to {c_out}, scaled {}", scale.is_some());
+                let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
+                let ours = conv_silu(x.clone(), weight, scale, bias.clone(), stride, padding);
+                let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+                let theirs = activation::silu(module::conv2d(x, composed, Some(bias), options));
+                assert_close(&case, flat(ours), flat(theirs));
+            }
         }
     }
 }
@@ -418,7 +424,7 @@ fn a_folded_convolution_of_recorded_tensors_passes_gradients() {
     let weight = random([8, 4, 3, 3], &mut rng, &device).require_grad();
     let bias = random([8], &mut rng, &device).require_grad();
     let pull = random([2, 8, 6, 6], &mut rng, &device);
-    let ours = conv_silu(x.clone(), weight.clone(), bias.clone(), 1, 1);
+    let ours = conv_silu(x.clone(), weight.clone(), None, bias.clone(), 1, 1);
     let options = ConvOptions::new([1; 2], [1; 2], [1, 1], 1);
     let theirs = module::conv2d(x.clone(), weight.clone(), Some(bias.clone()), options);
     let (mut ours, mut theirs) = (
