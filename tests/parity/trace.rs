@@ -9,12 +9,16 @@ use serde_json::Value;
 
 use crate::network::{golden_batch, golden_model};
 
-/// The bounds, as wide as single precision against double (FACTS 4): what trains deeper drifts more.
-fn bound(freeze: &str) -> f64 {
-    match freeze {
-        "24" => 1e-5,
-        "10" => 5e-4,
-        _ => 1e-2,
+/// How far the loss of a step may lie from the golden one. What trains deeper drifts more, and rounding alone carries
+/// ten steps apart (tests/pytorch/trace.py): PyTorch without oneDNN lies 1.4e-3 from the golden, which is PyTorch
+/// with it, at step 9 of freeze 10, and 1.5e-2 at step 7 of freeze 0.
+fn bound(freeze: &str, step: usize) -> f64 {
+    match (freeze, step) {
+        ("24", _) => 1e-5,
+        ("10", 0..9) => 5e-4,
+        ("10", _) => 2e-3,
+        (_, 0..5) => 1e-2,
+        _ => 3e-2,
     }
 }
 
@@ -33,15 +37,16 @@ pub fn config(epochs: usize, batch: usize, freeze_norms: FreezeNorms) -> Session
     }
 }
 
-/// Steps whose gradient norms are compared.
-const TRUSTED_NORMS: usize = 5;
+/// Steps whose gradient norms are compared: at step 4 of freeze 0 those of PyTorch with and without oneDNN part by
+/// 6 %, at step 5 by 25 %.
+const TRUSTED_NORMS: usize = 4;
 
 fn float(tensor: &burn::tensor::Tensor<1>) -> f64 {
     f64::from(tensor.to_data().try_to_vec::<f32>().expect("float")[0])
 }
 
 fn run(file: &str, freeze: &str, constant: bool, norms: FreezeNorms) {
-    run_within(file, freeze, constant, norms, &|_| bound(freeze));
+    run_within(file, freeze, constant, norms, &|step| bound(freeze, step));
 }
 
 fn run_within(
@@ -195,7 +200,7 @@ fn ten_warmup_steps_agree_for_every_freeze() {
 fn ten_steps_with_fixed_statistics_agree() {
     // From step 4 on single precision alone parts trajectories as it does when nothing is frozen: features changed
     // by 3e-7, as folding or another order of a sum does, part the loss by 5e-3 at step 4 and by 2e-2 at step 9.
-    let bound = |step| if step < 4 { bound("10") } else { 3e-2 };
+    let bound = |step| if step < 4 { bound("10", step) } else { 3e-2 };
     run_within(
         "trace_constant_freeze10_bn_eval",
         "10",
