@@ -13,7 +13,7 @@
 //! | [`model`] | the architecture as data, its blocks, the network that runs modules `i..j` |
 //! | [`freeze`] | what a person may freeze, and what that means for an architecture |
 //! | [`weights`] | checkpoints read as data, transfer by name and shape |
-//! | [`ops`] | the model's own operations where Burn's are slow on the CPU |
+//! | [`ops`] | the model's own operations where Burn's are slow, on the CPU and on a GPU |
 //! | [`loss`] | target assignment, CIoU, the detection loss |
 //! | [`train`] | hyperparameters, optimizer, schedule, EMA, the training session |
 //! | [`data`] | data sets, labels, pictures, augmentation, batches |

@@ -9,7 +9,6 @@ use frostline::model::detect::decode;
 use frostline::model::{Architecture, Size};
 use frostline::ops;
 use frostline_shaders::{ColourMap, Letterbox};
-use image::RgbImage;
 
 use crate::adapter;
 
@@ -160,32 +159,29 @@ fn pictures(device: &Device) {
         || drop(host().sum().into_data()),
     );
 
-    let picture = RgbImage::from_fn(1280, 720, |x, y| {
-        image::Rgb([x as u8, y as u8, (x * y) as u8])
-    });
-    let rgba: Vec<u8> = picture
-        .pixels()
-        .flat_map(|p| [p[0], p[1], p[2], 255])
-        .collect();
-    let plan = Letterbox::new([1280, 720], [640, 360], [0, 12], [640, 384]).expect("sizes");
-    compare(
-        "letterbox of 1280 x 720 to 640 x 384, against the host's",
-        device,
-        || {
-            drop(
-                ops::letterbox(&rgba, plan, device)
-                    .expect("a picture")
-                    .sum()
-                    .into_data(),
-            )
-        },
-        || {
-            let mut values = vec![0.0; plan.picture_values()];
-            plan.run(&rgba, &mut values).expect("a picture");
-            let input = Tensor::<4>::from_data(TensorData::new(values, [1, 3, 384, 640]), device);
-            drop(input.sum().into_data());
-        },
-    );
+    // A video's frame, and a webcam's.
+    for (size, resized, before, out) in [
+        ([1280, 720], [640, 360], [0, 12], [640, 384]),
+        ([640, 480], [640, 480], [0, 0], [640, 480]),
+    ] {
+        let plan = Letterbox::new(size, resized, before, out).expect("sizes");
+        let rgba: Vec<u8> = (0..plan.picture_bytes()).map(|i| (i * i) as u8).collect();
+        let shape = [1, 3, out[1] as usize, out[0] as usize];
+        compare(
+            &format!("letterbox of {size:?} to {out:?}, against the host's"),
+            device,
+            || {
+                let input = ops::letterbox(&rgba, plan, device).expect("a picture");
+                drop(input.sum().into_data());
+            },
+            || {
+                let mut values = vec![0.0; plan.picture_values()];
+                plan.run(&rgba, &mut values).expect("a picture");
+                let input = Tensor::<4>::from_data(TensorData::new(values, shape), device);
+                drop(input.sum().into_data());
+            },
+        );
+    }
 
     let planes = zeros([64, 80, 80], device);
     compare(

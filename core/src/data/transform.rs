@@ -110,6 +110,25 @@ impl TrainTransform {
         })
     }
 
+    /// `pictures` in a fixed `view`: what each shows depends on seed, view and picture, and not on its
+    /// place in an epoch. With a single view per picture, [`TrainTransform::augment`] belongs off.
+    ///
+    /// # Errors
+    /// Names the picture that cannot be read.
+    pub fn view_batch(
+        &self,
+        source: &dyn Source,
+        seed: u64,
+        view: usize,
+        pictures: &[usize],
+    ) -> Result<Batch> {
+        let samples = pictures.iter().map(|&picture| {
+            let mut rng = rng_for(seed, view, picture);
+            self.sample(source, picture, &mut rng)
+        });
+        batch(samples.collect::<Result<Vec<_>>>()?)
+    }
+
     /// A mosaic, perhaps blended with a second one. Its placement names the picture that it was
     /// made for; there is no way back to one original.
     fn mosaic_sample(

@@ -111,6 +111,23 @@ fn the_same_seed_epoch_and_position_give_the_same_sample() {
 }
 
 #[test]
+fn a_view_depends_on_the_picture_and_not_on_its_place() {
+    let source = Memory::new(6, 64);
+    let transform = transform(64);
+    let of = |view, pictures: &[usize]| transform.view_batch(&source, 3, view, pictures).unwrap();
+    let (some, other) = (of(1, &[4, 2]), of(1, &[2, 5, 4]));
+    let picture = |batch: &Batch, place: usize| {
+        let own = batch.targets.iter().filter(|(of, _)| *of == place);
+        let labels: Vec<Label> = own.map(|(_, label)| *label).collect();
+        let length = 3 * 64 * 64;
+        (batch.pixels[place * length..][..length].to_vec(), labels)
+    };
+    assert_eq!(picture(&some, 0), picture(&other, 2));
+    assert_eq!(picture(&some, 1), picture(&other, 0));
+    assert_ne!(picture(&some, 0), picture(&of(2, &[4]), 0), "another view");
+}
+
+#[test]
 fn samples_are_square_and_their_labels_lie_inside() {
     let source = Memory::new(9, 64);
     let mut transform = transform(64);

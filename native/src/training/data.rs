@@ -216,12 +216,7 @@ impl ViewData {
             seed,
             ..
         } = &self.data;
-        let samples = pictures.iter().map(|&picture| {
-            // What a view shows depends on the picture and not on its place in the epoch.
-            let mut rng = rng_for(*seed, view, picture);
-            transform.sample(&**dataset, picture, &mut rng)
-        });
-        batch(samples.collect::<Result<Vec<_>>>()?)
+        transform.view_batch(&**dataset, *seed, view, pictures)
     }
 
     /// The batches of `epoch`, which sees `view`, from number `first` on. `kept` says by picture whose
