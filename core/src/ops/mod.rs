@@ -17,6 +17,7 @@ mod silu;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod transpose;
 mod vectors;
 mod weight_gradient;
 
