@@ -8,14 +8,14 @@ use super::lanes::{self, Kernel};
 use super::padded::{Band, Field, Lines, Span, Strips};
 use super::parallel;
 use super::silu::sigmoid;
-use super::tile::{BLOCK, COLUMNS, Columns, Rows, STEP, Sums, multiply};
+use super::tile::{BLOCK, COLUMNS, Columns, Rows, STEP, Sums, block, multiply};
 
 /// Channels written from which a panel pays.
 const PANEL_CHANNELS: usize = 48;
 /// Share of the positions, one in this many, that gaps between rows may waste.
 const LEAST_COLUMNS: usize = 16;
 /// Elements of a panel: half of the first cache.
-const PANEL: usize = 4 << 10;
+const PANEL: usize = 64 * BLOCK;
 /// Longest strip of a panel.
 const LONGEST: usize = 256;
 /// Longest strip without a panel.
@@ -321,14 +321,15 @@ impl Task<'_> {
             };
             return multiply(columns, 0);
         }
-        for (block, taps) in taps.chunks(BLOCK).enumerate() {
+        let length = block(taps.len());
+        for (block, taps) in taps.chunks(length).enumerate() {
             source.fill(taps);
             let columns = Columns {
                 values: source.panel,
                 offsets: &source.places[..taps.len()],
                 width,
             };
-            multiply(columns, block * BLOCK);
+            multiply(columns, block * length);
         }
     }
 

@@ -11,8 +11,9 @@ use super::vectors::{Lanes, Loop, dispatch};
 pub const COLUMNS: usize = 16;
 /// Lengths are rounded up to this many columns, a multiple of every vector length in use.
 pub const STEP: usize = 8;
-/// Products added up one after the other before the sum joins the others: long sums of f32 lose digits.
-pub const BLOCK: usize = 64;
+/// Most products added up one after the other before the sum joins the others: long sums of f32 lose
+/// digits. Eight 3×3 kernels.
+pub const BLOCK: usize = 72;
 /// Rows of a tile.
 const ROWS: usize = 6;
 /// Rows of the tiles that six do not divide.
@@ -53,6 +54,11 @@ pub struct Sums<'a, 'b> {
     pub add: bool,
 }
 
+/// Products of a block when there are `count` in all: blocks are about equally long.
+pub fn block(count: usize) -> usize {
+    count.div_ceil(count.div_ceil(BLOCK).max(1)).max(1)
+}
+
 /// Computes all rows of some columns.
 pub fn multiply(rows: Rows, columns: Columns, sums: Sums) {
     dispatch(Multiply {
@@ -89,14 +95,23 @@ impl Loop for Multiply<'_, '_> {
 impl Multiply<'_, '_> {
     #[inline(always)]
     fn tile<L: Lanes, const R: usize>(&mut self, lanes: L, row: usize) {
-        let mut column = 0;
-        while column < self.columns.width {
-            if self.columns.width - column > (VECTORS - 1) * L::LEN {
-                self.strip::<L, R, VECTORS>(lanes, row, column);
-                column += VECTORS * L::LEN;
-            } else {
-                self.strip::<L, R, 1>(lanes, row, column);
-                column += L::LEN;
+        let length = block(self.columns.offsets.len());
+        for (block, offsets) in self.columns.offsets.chunks(length).enumerate() {
+            let mut rows = [&self.rows.values[..0]; R];
+            for (r, factors) in rows.iter_mut().enumerate() {
+                let row = (row + r).min(self.rows.count - 1) * self.rows.stride;
+                *factors = &self.rows.values[row + block * length..][..offsets.len()];
+            }
+            let add = self.sums.add || block > 0;
+            let mut column = 0;
+            while column < self.columns.width {
+                if self.columns.width - column > (VECTORS - 1) * L::LEN {
+                    self.strip::<L, R, VECTORS>(lanes, rows, offsets, row, column, add);
+                    column += VECTORS * L::LEN;
+                } else {
+                    self.strip::<L, R, 1>(lanes, rows, offsets, row, column, add);
+                    column += L::LEN;
+                }
             }
         }
     }
@@ -105,39 +120,37 @@ impl Multiply<'_, '_> {
     fn strip<L: Lanes, const R: usize, const N: usize>(
         &mut self,
         lanes: L,
+        rows: [&[f32]; R],
+        offsets: &[usize],
         row: usize,
         column: usize,
+        add: bool,
     ) {
-        for (block, offsets) in self.columns.offsets.chunks(BLOCK).enumerate() {
-            let mut rows = [&self.rows.values[..0]; R];
-            for (r, factors) in rows.iter_mut().enumerate() {
-                let row = (row + r).min(self.rows.count - 1) * self.rows.stride;
-                *factors = &self.rows.values[row + block * BLOCK..][..offsets.len()];
-            }
-            let values = &self.columns.values[column..];
-            let mut sums = [[lanes.splat(0.0); N]; R];
-            for (k, &offset) in offsets.iter().enumerate() {
-                let values = lanes.load(&values[offset..][..N * L::LEN]);
-                for r in 0..R {
-                    let factor = lanes.splat(rows[r][k]);
-                    for i in 0..N {
-                        sums[r][i] = lanes.mul_add(factor, values[i], sums[r][i]);
-                    }
-                }
-            }
-            let add = self.sums.add || block > 0;
-            // The last tile may have fewer rows than its registers.
-            let rows = self.sums.rows[row..].iter_mut().zip(sums);
-            for (values, sums) in rows {
-                let start = self.sums.first + column;
-                let values = lanes.store(&mut values[start..][..N * L::LEN]);
+        let values = &self.columns.values[column..];
+        let mut sums = [[lanes.splat(0.0); N]; R];
+        for (k, &offset) in offsets.iter().enumerate() {
+            let values = lanes.load(&values[offset..][..N * L::LEN]);
+            for r in 0..R {
+                let factor = lanes.splat(rows[r][k]);
                 for i in 0..N {
-                    values[i] = if add {
-                        lanes.add(values[i], sums[i])
-                    } else {
-                        sums[i]
-                    };
+                    sums[r][i] = lanes.mul_add(factor, values[i], sums[r][i]);
                 }
+            }
+        }
+        let out = &mut self.sums.rows[row..];
+        for r in 0..R {
+            // The last tile may have fewer rows than its registers.
+            let Some(values) = out.get_mut(r) else {
+                break;
+            };
+            let start = self.sums.first + column;
+            let values = lanes.store(&mut values[start..][..N * L::LEN]);
+            for i in 0..N {
+                values[i] = if add {
+                    lanes.add(values[i], sums[r][i])
+                } else {
+                    sums[r][i]
+                };
             }
         }
     }
