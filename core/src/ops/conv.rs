@@ -3,6 +3,7 @@
 use super::correlate::{Phase, Target, correlate};
 use super::padded::Field;
 use super::parallel;
+use super::transpose::transpose;
 
 /// Channels whose weights change places together: a cache line of neighbouring 1×1 kernels.
 const GROUP: usize = 16;
@@ -179,26 +180,45 @@ fn swapped(weight: &[f32], classes: &[Vec<(usize, (usize, usize))>], g: Geometry
     let area = g.kernel * g.kernel;
     let taps = g.c_out * area;
     let mut swapped = vec![0f32; g.c_in * taps];
-    // Place in the kernel, place in the row, and its step from one output channel to the next.
-    let mut places = vec![];
+    let rows = swapped.chunks_mut(GROUP * taps).enumerate().collect();
+    if area == 1 {
+        parallel::for_each(rows, GROUP * taps, |(group, rows): (usize, &mut [f32])| {
+            transpose(&weight[group * GROUP..], g.c_in, g.c_out, rows, taps);
+        });
+        return swapped;
+    }
+    // Where the first output channel's weights go in a row, and their step from one to the next.
+    let mut places = vec![(0, 0); area];
     let mut first = 0;
     for cells in classes {
-        let numbered = cells.iter().enumerate();
-        places.extend(numbered.map(|(i, (place, _))| (*place, first + i, cells.len())));
+        for (i, (place, _)) in cells.iter().enumerate() {
+            places[*place] = (first + i, cells.len());
+        }
         first += g.c_out * cells.len();
     }
-    let rows = swapped.chunks_mut(GROUP * taps).enumerate().collect();
     parallel::for_each(rows, GROUP * taps, |(group, rows): (usize, &mut [f32])| {
-        for o in 0..g.c_out {
-            let kernels = &weight[(o * g.c_in + group * GROUP) * area..];
-            for (row, kernel) in rows.chunks_exact_mut(taps).zip(kernels.chunks_exact(area)) {
-                for &(from, first, step) in &places {
-                    row[first + o * step] = kernel[from];
-                }
-            }
+        let weight = &weight[group * GROUP * area..];
+        match places.as_array::<9>() {
+            Some(places) => spread(weight, places, rows, g),
+            None => spread(weight, &places, rows, g),
         }
     });
     swapped
+}
+
+/// Takes the kernels of some input channels to their rows; known at compile time, the number of
+/// `places` unrolls the loop over them.
+#[inline(always)]
+fn spread(weight: &[f32], places: &[(usize, usize)], rows: &mut [f32], g: Geometry) {
+    let taps = g.c_out * places.len();
+    for o in 0..g.c_out {
+        let kernels = weight[o * g.c_in * places.len()..].chunks_exact(places.len());
+        for (row, kernel) in rows.chunks_exact_mut(taps).zip(kernels) {
+            for (value, (first, step)) in kernel.iter().zip(places) {
+                row[first + o * step] = *value;
+            }
+        }
+    }
 }
 
 /// The gradient of the bias from that of `y`: `[C_out]`.

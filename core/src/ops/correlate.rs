@@ -16,8 +16,10 @@ const PANEL_CHANNELS: usize = 48;
 const LEAST_COLUMNS: usize = 16;
 /// Elements of a panel: half of the first cache.
 const PANEL: usize = 64 * BLOCK;
-/// Longest strip.
+/// Longest strip of a panel.
 const LONGEST: usize = 256;
+/// Longest strip without a panel.
+const STRAIGHT: usize = 160;
 /// Channels that a task computes at least.
 const LEAST_CHANNELS: usize = 32;
 
@@ -182,6 +184,7 @@ impl Task<'_> {
             .unwrap_or(0)
             .clamp(1, BLOCK);
         let width = (PANEL / taps / COLUMNS * COLUMNS).clamp(2 * COLUMNS, LONGEST);
+        let width = if self.panel { width } else { STRAIGHT };
         let strips = if self.panel {
             self.lines.strips(self.band, width, self.target.stride == 1)
         } else {
@@ -208,10 +211,12 @@ impl Task<'_> {
             if self.panel {
                 self.copies(strip, &mut source.copies);
             }
-            if let Some((image, first)) = self.straight(strip, used) {
-                let rows = &mut pieces[image * self.channels..][..self.channels];
-                self.sum(0, &mut source, strip, used, rows, first);
-                self.activate(rows, first, used);
+            let runs = self.runs(strip);
+            if let ([run], 1, 0) = (&runs[..], self.target.stride, used % STEP) {
+                // Sums go straight to the planes.
+                let rows = &mut pieces[run.image * self.channels..][..self.channels];
+                self.sum(0, &mut source, strip, used, rows, run.place);
+                self.activate(rows, run.place, used);
                 continue;
             }
             let mut rows: Vec<&mut [f32]> = sums.chunks_exact_mut(width).collect();
@@ -219,23 +224,48 @@ impl Task<'_> {
                 self.sum(phase, &mut source, strip, used, rows, 0);
             }
             self.activate(&mut rows, 0, used);
-            lanes::run(Spread {
-                target: self.target,
-                strip,
-                sums: &rows,
-                channels: self.channels,
-                pieces: &mut pieces,
-            });
+            if self.target.stride > 1 {
+                lanes::run(Spread {
+                    target: self.target,
+                    strip,
+                    sums: &rows,
+                    channels: self.channels,
+                    pieces: &mut pieces,
+                });
+                continue;
+            }
+            for run in runs {
+                let pieces = &mut pieces[run.image * self.channels..][..self.channels];
+                for (piece, sums) in pieces.iter_mut().zip(&rows) {
+                    piece[run.place..][..run.length]
+                        .copy_from_slice(&sums[run.column..][..run.length]);
+                }
+            }
         }
     }
 
-    /// Picture and place of a strip whose sums can go straight to the planes.
-    fn straight(&self, strip: &[Span], used: usize) -> Option<(usize, usize)> {
-        let (first, last) = (strip.first()?, strip.last()?);
-        let place = |span: &Span| span.row * self.target.width + span.first;
-        let follows = first.image == last.image && place(last) + last.length == place(first) + used;
-        (self.target.stride == 1 && follows && used.is_multiple_of(STEP))
-            .then(|| (first.image, place(first)))
+    /// What of a strip's sums lies side by side in the planes too.
+    fn runs(&self, strip: &[Span]) -> Vec<Run> {
+        let mut runs: Vec<Run> = vec![];
+        for span in strip {
+            let place = span.row * self.target.width + span.first;
+            match runs.last_mut() {
+                Some(run)
+                    if run.image == span.image
+                        && run.place + run.length == place
+                        && run.column + run.length == span.column =>
+                {
+                    run.length += span.length;
+                }
+                _ => runs.push(Run {
+                    column: span.column,
+                    image: span.image,
+                    place,
+                    length: span.length,
+                }),
+            }
+        }
+        runs
     }
 
     /// The copies of [`STEP`] values that bring a strip together, in an order in which each
@@ -318,6 +348,17 @@ impl Task<'_> {
     }
 }
 
+/// Sums that lie side by side in a strip and in a plane.
+struct Run {
+    /// First column in the strip.
+    column: usize,
+    /// Picture within the band.
+    image: usize,
+    /// First pixel in the band's piece of the plane.
+    place: usize,
+    length: usize,
+}
+
 /// Where a strip's factors come from.
 struct Source<'a> {
     /// The band's lines.
@@ -361,11 +402,6 @@ impl Kernel for Spread<'_, '_> {
         for c in 0..self.channels {
             for span in self.strip {
                 let piece = &mut self.pieces[span.image * self.channels + c];
-                if s == 1 {
-                    let target = &mut piece[span.row * columns + span.first..][..span.length];
-                    target.copy_from_slice(&self.sums[c][span.column..][..span.length]);
-                    continue;
-                }
                 for a in 0..s {
                     let row = (span.row * s + a) * columns;
                     // The last pixels may have no row or column of their own.

@@ -32,7 +32,7 @@ mod sparse_head;
 #[cfg(test)]
 mod tests;
 mod tile;
-mod update;
+mod transpose;
 mod vectors;
 mod weight_gradient;
 

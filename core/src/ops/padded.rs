@@ -233,13 +233,45 @@ impl Lines {
         if self.field.is_pointwise() {
             return x;
         }
+        lines.fill(0.0);
         lanes::run(Lay {
             of: self,
-            x,
-            band,
+            x: &x[band.image * self.field.channels * self.field.plane()..],
+            parts: &self.parts(band),
             lines,
         });
         lines
+    }
+
+    /// What of each row of a channel lies where in its lines `[s, s, length]`.
+    fn parts(&self, band: Band) -> Vec<Part> {
+        let f = &self.field;
+        let s = f.stride;
+        let mut parts = vec![];
+        for (image, row) in
+            (0..band.images).flat_map(|i| (0..band.rows + f.reach).map(move |r| (i, r)))
+        {
+            for (a, b) in (0..s).flat_map(|a| (0..s).map(move |b| (a, b))) {
+                let y = (band.row + row) * s + a;
+                if y < f.padding || y >= f.padding + f.height {
+                    continue;
+                }
+                // Columns of the line that lie within the picture.
+                let first = f.padding.saturating_sub(b).div_ceil(s);
+                let last = (f.width + f.padding).saturating_sub(b).div_ceil(s);
+                let last = last.min(f.columns + f.reach);
+                if first >= last {
+                    continue;
+                }
+                let start = (y - f.padding) * f.width + first * s + b - f.padding;
+                parts.push(Part {
+                    from: image * f.channels * f.plane() + start,
+                    to: (a * s + b) * self.length + f.start(band, image, row) + first,
+                    length: last - first,
+                });
+            }
+        }
+        parts
     }
 
     /// The positions of a band in strips of `width`, one after the other. With `joined`, rows of a
@@ -277,9 +309,18 @@ impl Lines {
         strips
     }
 
-    /// The positions of a band in strips that follow its lines, gaps between the rows included.
+    /// The positions of a band in strips that follow its lines: parts of rows, or gaps between the rows
+    /// included.
     pub fn straight_strips(&self, band: Band, width: usize) -> Strips {
         let columns = self.field.columns;
+        let by_row = columns.is_multiple_of(COLUMNS);
+        let width = if by_row {
+            columns
+                .div_ceil(columns.div_ceil(width))
+                .next_multiple_of(COLUMNS)
+        } else {
+            width
+        };
         let mut strips = Strips::default();
         let mut from = 0;
         for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
@@ -289,7 +330,7 @@ impl Lines {
                 let place = start + first;
                 if strips.spans.is_empty() {
                     from = place;
-                } else if place >= from + width {
+                } else if place >= from + width || by_row {
                     strips.ends.push(strips.spans.len());
                     from = place;
                 }
@@ -328,11 +369,19 @@ impl Strips {
     }
 }
 
-/// Fills a band's lines, padding included.
+/// A part of a row in the picture and in the lines.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    from: usize,
+    to: usize,
+    length: usize,
+}
+
+/// Fills a band's lines, which are zero before, from the pictures from its first one on.
 struct Lay<'a> {
     of: &'a Lines,
     x: &'a [f32],
-    band: Band,
+    parts: &'a [Part],
     lines: &'a mut [f32],
 }
 
@@ -341,54 +390,22 @@ impl Kernel for Lay<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let (f, band) = (&self.of.field, self.band);
-        let (s, length) = (f.stride, self.of.length);
-        let image_rows = f.image_rows(band);
-        for (c, lines) in self.lines.chunks_exact_mut(s * s * length).enumerate() {
-            for image in 0..band.images {
-                let plane = &self.x[((band.image + image) * f.channels + c) * f.plane()..];
-                // The next picture's first rows are this one's last.
-                let last = if image + 1 == band.images {
-                    band.rows + f.reach
-                } else {
-                    image_rows
-                };
-                for row in 0..last * s {
-                    let y = band.row * s + row;
-                    let source = (y >= f.padding && y < f.height + f.padding)
-                        .then(|| &plane[(y - f.padding) * f.width..][..f.width]);
-                    for b in 0..s {
-                        let start = (row % s * s + b) * length + f.start(band, image, row / s);
-                        let target = &mut lines[start..][..f.pitch()];
-                        let Some(source) = source else {
-                            target.fill(0.0);
-                            continue;
-                        };
-                        // Columns of the line that lie within the picture.
-                        let first = f.padding.saturating_sub(b).div_ceil(s).min(f.pitch());
-                        let last = (f.width + f.padding).saturating_sub(b).div_ceil(s);
-                        let last = last.clamp(first, f.pitch());
-                        target[..first].fill(0.0);
-                        target[last..].fill(0.0);
-                        let target = &mut target[first..last];
-                        match s {
-                            1 => {
-                                target.copy_from_slice(&source[first - f.padding..][..target.len()])
-                            }
-                            2 => every_second(target, &source[first * 2 + b - f.padding..]),
-                            _ => {
-                                let source = source.iter().skip(first * s + b - f.padding);
-                                for (target, source) in target.iter_mut().zip(source.step_by(s)) {
-                                    *target = *source;
-                                }
-                            }
+        let (s, plane) = (self.of.field.stride, self.of.field.plane());
+        let lines = self.lines.chunks_exact_mut(s * s * self.of.length);
+        for (c, lines) in lines.enumerate() {
+            let x = &self.x[c * plane..];
+            for part in self.parts {
+                let source = &x[part.from..];
+                let target = &mut lines[part.to..][..part.length];
+                match s {
+                    1 => target.copy_from_slice(&source[..part.length]),
+                    2 => every_second(target, source),
+                    _ => {
+                        for (target, source) in target.iter_mut().zip(source.iter().step_by(s)) {
+                            *target = *source;
                         }
                     }
                 }
-            }
-            let rows = (band.images - 1) * image_rows + band.rows + f.reach;
-            for line in lines.chunks_exact_mut(length) {
-                line[rows * f.pitch()..].fill(0.0);
             }
         }
     }

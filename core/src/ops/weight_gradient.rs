@@ -6,11 +6,13 @@
 //! and the tile of [`super::tile`] applies: its rows are output channels, its columns taps, and it
 //! adds up over positions.
 
+use std::borrow::Cow;
+
 use super::conv::Geometry;
 use super::padded::Band;
 use super::parallel;
 use super::tile::{COLUMNS, Columns, Rows, STEP, Sums, multiply};
-use super::vectors::{Lanes, Loop, dispatch};
+use super::transpose::transpose;
 
 /// Positions that are worked on together: what sixteen channels read there should fit the first cache.
 const POSITIONS: usize = 256;
@@ -42,8 +44,7 @@ pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
         .collect();
     let groups = tasks.len() / slices;
     let cost = per_group * bands[0].images * bands[0].rows * field.columns * held / 8;
-    let partials = parallel::map(tasks, cost, |(slice, bands)| {
-        let mut sums = vec![0f32; held];
+    let run = |slice: usize, bands: &[Band], sums: Vec<&mut [f32]>| {
         let first = slice * share;
         let task = Task {
             x,
@@ -51,32 +52,58 @@ pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
             turned: &turned,
             bands,
             channels: (first, share.min(g.c_in - first)),
-            sums: sums.chunks_exact_mut(turned.stride()).collect(),
+            sums,
         };
         task.run();
+    };
+    let mut total = vec![0f32; g.c_out * g.taps()];
+    if g.kernel == 1 && groups == 1 && g.c_in.is_multiple_of(STEP) {
+        // The sums already are what is wanted.
+        let mut rows: Vec<Vec<&mut [f32]>> = vec![];
+        rows.resize_with(slices, || Vec::with_capacity(g.c_out));
+        for row in total.chunks_exact_mut(g.c_in) {
+            for (rows, part) in rows.iter_mut().zip(row.chunks_mut(share)) {
+                rows.push(part);
+            }
+        }
+        let tasks = tasks.into_iter().zip(rows).collect();
+        parallel::for_each(tasks, cost, |((slice, bands), rows)| {
+            run(slice, bands, rows)
+        });
+        return total;
+    }
+    let partials = parallel::map(tasks, cost, |(slice, bands)| {
+        let mut sums = vec![0f32; held];
+        run(
+            slice,
+            bands,
+            sums.chunks_exact_mut(turned.stride()).collect(),
+        );
         sums
     });
-    let mut total = vec![0f32; g.c_out * g.taps()];
     let area = g.kernel * g.kernel;
     let rows = total.chunks_exact_mut(g.taps()).enumerate().collect();
     parallel::for_each(rows, g.taps() * groups, |(o, row): (usize, &mut [f32])| {
-        let mut sums = vec![0f32; turned.stride()];
         for (partials, row) in partials.chunks(groups).zip(row.chunks_mut(share * area)) {
-            sums.fill(0.0);
-            for partial in partials {
-                let partial = &partial[o * turned.stride()..][..turned.stride()];
-                for (sum, partial) in sums.iter_mut().zip(partial) {
-                    *sum += partial;
-                }
-            }
-            for y in 0..g.kernel {
-                for x in 0..g.kernel {
-                    let sums = &sums[y * turned.run + x * share..];
-                    let totals = row.iter_mut().skip(y * g.kernel + x).step_by(area);
-                    for (total, sum) in totals.zip(sums) {
-                        *total = *sum;
+            let mut parts = partials.iter().map(|sums| &sums[o * turned.stride()..]);
+            let first = parts.next().unwrap_or_default();
+            let sums = parts.fold(
+                Cow::Borrowed(&first[..turned.stride()]),
+                |mut sums, part| {
+                    for (sum, part) in sums.to_mut().iter_mut().zip(part) {
+                        *sum += part;
                     }
-                }
+                    sums
+                },
+            );
+            if turned.run == g.kernel * share {
+                // Taps beside channels become channels beside taps.
+                transpose(&sums, share, area, row, area);
+                continue;
+            }
+            for (tap, total) in row.iter_mut().enumerate() {
+                let (c, y, x) = (tap / area, tap / g.kernel % g.kernel, tap % g.kernel);
+                *total = sums[y * turned.run + x * share + c];
             }
         }
     });
@@ -140,61 +167,10 @@ impl Turned {
             }
             let start = ((band.image + image) * g.c_in + first) * plane + (y - g.padding) * g.width;
             let target = (image * rows + row) * self.pitch + g.padding * self.share;
-            dispatch(Interleave {
-                source: &x[start..],
-                plane,
-                count,
-                target: &mut turned[target..][..width * self.share],
-                stride: self.share,
-            });
+            let target = &mut turned[target..][..width * self.share];
+            transpose(&x[start..], plane, count, target, self.share);
         }
         turned
-    }
-}
-
-/// `target[p·stride + c] = source[c·plane + p]` for `c < count`.
-struct Interleave<'a> {
-    source: &'a [f32],
-    plane: usize,
-    count: usize,
-    target: &'a mut [f32],
-    stride: usize,
-}
-
-impl Loop for Interleave<'_> {
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let width = self.target.len() / self.stride;
-        let row = |c: usize| &self.source[c * self.plane..][..width];
-        let whole = self.count - self.count % 8;
-        for c in (0..whole).step_by(8) {
-            let mut rows = [row(c); 8];
-            for i in 1..8 {
-                rows[i] = row(c + i);
-            }
-            for p in (0..width - width % 8).step_by(8) {
-                let mut square = [[0f32; 8]; 8];
-                for i in 0..8 {
-                    square[i].copy_from_slice(&rows[i][p..p + 8]);
-                }
-                let square = lanes.transpose(square);
-                for j in 0..8 {
-                    let place = (p + j) * self.stride + c;
-                    self.target[place..place + 8].copy_from_slice(&square[j]);
-                }
-            }
-            for p in width - width % 8..width {
-                let column = &mut self.target[p * self.stride + c..][..8];
-                for i in 0..8 {
-                    column[i] = rows[i][p];
-                }
-            }
-        }
-        for c in whole..self.count {
-            for (target, value) in self.target[c..].iter_mut().step_by(self.stride).zip(row(c)) {
-                *target = *value;
-            }
-        }
     }
 }
 
@@ -247,6 +223,12 @@ impl Task<'_> {
     /// Adds what some positions contribute; `rows` of the output's gradient begin `stride` apart.
     fn positions(&mut self, rows: &[f32], stride: usize, turned: &[f32], places: &[usize]) {
         let g = self.turned.g;
+        // The last channels may be fewer.
+        let run = if g.kernel == 1 {
+            self.channels.1.next_multiple_of(STEP)
+        } else {
+            self.turned.run
+        };
         let blocks = places.len().div_ceil(POSITIONS);
         let length = places.len().div_ceil(blocks);
         for (block, places) in places.chunks(length).enumerate() {
@@ -256,11 +238,11 @@ impl Task<'_> {
                 count: g.c_out,
             };
             for row in 0..g.kernel {
-                for column in (0..self.turned.run).step_by(COLUMNS) {
+                for column in (0..run).step_by(COLUMNS) {
                     let columns = Columns {
                         values: &turned[row * self.turned.pitch + column..],
                         offsets: places,
-                        width: COLUMNS.min(self.turned.run - column),
+                        width: COLUMNS.min(run - column),
                     };
                     let sums = Sums {
                         rows: &mut self.sums,
