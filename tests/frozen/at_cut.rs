@@ -17,15 +17,9 @@ use crate::specs::{config, fitting};
 /// Folding moves a rounding from after the sum to before it, once per convolution; through up to 60 of them that
 /// reaches some 1e-5 of the largest value.
 const FOLDED: f32 = 1e-4;
-<<<<<<< HEAD
 /// Gradients sum over whole maps, and what the rounding turns over in the assignment of objectness adds to it: up to
 /// 1.2e-3 were seen.
 const FOLDED_GRADIENTS: f32 = 5e-3;
-=======
-/// Gradients sum over whole maps, and those of a bias cancel to a hundredth of their terms. What is folded wrongly
-/// is off by tenths.
-const FOLDED_GRADIENTS: f32 = 2e-2;
->>>>>>> cut
 /// Half precision rounds to 11 bits, 5e-4 of a value; the box and class losses average over a handful of matches only.
 const HALF: f32 = 1e-2;
 /// Gathers gradients and takes no step.
