@@ -33,6 +33,7 @@ mod sparse_head;
 mod tests;
 mod tile;
 mod transpose;
+mod update;
 mod vectors;
 mod weight_gradient;
 

@@ -7,6 +7,8 @@ use crate::picture::{Flow, Picture, Point};
 
 /// Where the icons stand in blocks that flow down; the edges between neighbours run under them.
 const ICONS: f64 = 17.0;
+/// Room for the label of what crosses the cut.
+const LABEL: f64 = 130.0;
 
 /// All edges: from each module to the next, and the curves.
 #[component]
@@ -63,7 +65,8 @@ pub fn Edges(state: State, picture: Memo<Picture>) -> impl IntoView {
     view! { <g class="edges" aria-hidden="true">{connectors} {arcs}</g> }
 }
 
-/// A drop where each feature crosses the cut, with its shape where there is room.
+/// A drop where each feature crosses the cut, with its shape where there is room. It stands in the
+/// line's group, so that it moves with the line.
 #[component]
 pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
     let drops = move || {
@@ -85,28 +88,23 @@ pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
             // Several readers of one feature: it crosses once, on its outermost curve.
             let arc = arcs.max_by_key(|arc| arc.level);
             if let Some(point) = arc.and_then(|arc| arc.at(place)) {
-                let label = (picture.flow == Flow::Across)
-                    .then(|| format!("{module}: {}", network.outputs(module)));
-                drops.push(drop(point, label, picture.width));
+                drops.push(match picture.flow {
+                    Flow::Across => {
+                        let label = format!("{module}: {}", network.outputs(module));
+                        drop(0.0, point.y, Some((label, place + LABEL < picture.width)))
+                    }
+                    Flow::Down => drop(point.x, 0.0, None),
+                });
             }
+            let next = network.rows().get(prefix);
             if module + 1 == prefix
-                && network
-                    .rows()
-                    .get(prefix)
-                    .is_some_and(|row| row.from.contains(&module))
+                && next.is_some_and(|row| row.from.contains(&module))
                 && let Some(block) = picture.blocks.get(prefix)
             {
-                let point = match picture.flow {
-                    Flow::Across => Point {
-                        x: place,
-                        y: block.slot.centre().y,
-                    },
-                    Flow::Down => Point {
-                        x: block.slot.x + ICONS,
-                        y: place,
-                    },
-                };
-                drops.push(drop(point, None, picture.width));
+                drops.push(match picture.flow {
+                    Flow::Across => drop(0.0, block.slot.centre().y, None),
+                    Flow::Down => drop(block.slot.x + ICONS, 0.0, None),
+                });
             }
         }
         drops
@@ -114,17 +112,18 @@ pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
     view! { <g class="crossings" aria-hidden="true">{drops}</g> }
 }
 
-fn drop(point: Point, label: Option<String>, width: f64) -> impl IntoView + use<> {
-    /// More than any label needs.
-    const ROOM: f64 = 130.0;
-    let (x, anchor) = if point.x + ROOM < width {
-        (point.x + 9.0, "start")
-    } else {
-        (point.x - 9.0, "end")
-    };
-    let y = point.y - 6.0;
+/// A drop, and a label after or before it.
+fn drop(x: f64, y: f64, label: Option<(String, bool)>) -> impl IntoView {
+    let label = label.map(|(label, after)| {
+        let (x, anchor) = if after {
+            (x + 9.0, "start")
+        } else {
+            (x - 9.0, "end")
+        };
+        view! { <text x=x y=y - 6.0 text-anchor=anchor>{label}</text> }
+    });
     view! {
-        <circle cx=point.x cy=point.y r="4.5" />
-        {label.map(|label| view! { <text x=x y=y text-anchor=anchor>{label}</text> })}
+        <circle cx=x cy=y r="4.5" />
+        {label}
     }
 }

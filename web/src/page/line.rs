@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::browser;
+use super::edges::Crossings;
 use super::icon;
 use super::state::State;
 use crate::edit::{self, Digits};
@@ -175,6 +176,7 @@ pub fn FrostLine(state: State, picture: Memo<Picture>) -> impl IntoView {
         >
             <path class="line-glow" d=stroke.clone() />
             <path class="line" d=stroke />
+            <Crossings state picture />
             <g transform=handle>
                 <path class="hit" d=hit />
                 <path class="handle-cold" d=cold />

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::block::Blocks;
 use super::browser;
 use super::controls::Summary;
-use super::edges::{Crossings, Edges};
+use super::edges::Edges;
 use super::icon;
 use super::line::FrostLine;
 use super::state::State;
@@ -54,7 +54,6 @@ pub fn PictureView(state: State) -> impl IntoView {
                 <Edges state picture />
                 <Blocks state picture note />
                 <FrostLine state picture />
-                <Crossings state picture />
             </svg>
         }
     };
