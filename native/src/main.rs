@@ -23,7 +23,20 @@ const FAILED: u8 = 1;
 /// A flag, a file or another input is wrong.
 const WRONG_INPUT: u8 = 2;
 
+/// Makes this thread one of those that tasks are divided among. Else every operation of a network would
+/// wake the others and wait for them. A pool of one thread stays its own: whoever waits for it must
+/// not be it.
+fn join_the_pool() {
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+        // Fails only when there is a pool already, which then serves as well.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .use_current_thread()
+            .build_global();
+    }
+}
+
 fn main() -> ExitCode {
+    join_the_pool();
     let parsed = match args::parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         // Prints help to standard output with code 0, errors to standard error with code 2.

@@ -59,6 +59,8 @@ pub struct Validator {
 impl Validator {
     /// A validator for `nc` classes.
     pub fn new(nc: usize, options: ValidateOptions) -> Self {
+        // What training asked for has other sizes.
+        crate::ops::release();
         Self {
             options,
             nc,

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::architecture::ParameterKind;
 use super::norm::BatchNorm;
 use super::state::{Mode, Visitor};
-use crate::ops::{conv2d, pool_pyramid};
+use crate::ops::{concat, conv2d, pool_pyramid};
 
 /// Uniform in `±1/√fan_in`, the field's default for convolutions. Drawn on the host, so that a seed
 /// gives the same network on every device.
@@ -190,7 +190,7 @@ impl<C: ConvBlock> C3<C> {
             deep = bottleneck.forward(deep, mode);
         }
         let shallow = self.cv2.forward(x, mode);
-        self.cv3.forward(Tensor::cat(vec![deep, shallow], 1), mode)
+        self.cv3.forward(concat(deep, shallow), mode)
     }
 }
 

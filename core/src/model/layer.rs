@@ -10,6 +10,7 @@ use super::architecture::Architecture;
 use super::blocks::{C3, Conv, ConvBlock, Sppf};
 use super::detect::Detect;
 use super::state::Mode;
+use crate::ops::concat;
 
 /// One module, made of [`Conv`] where it can train and of
 /// [`FoldedConv`](super::folded::FoldedConv) where it cannot.
@@ -55,6 +56,12 @@ impl Features {
             image: Some(image),
             ..Self::default()
         }
+    }
+
+    /// `[B, C, H, W]` of the image or, after it, of the first output.
+    pub fn shape(&self) -> Option<[usize; 4]> {
+        let mut maps = self.image.iter().chain(self.outputs.values());
+        maps.next().map(Tensor::dims)
     }
 
     /// The features of several groups of pictures as those of one batch.
@@ -117,7 +124,10 @@ pub(super) fn run<C: ConvBlock>(
                 features.heads = detect.forward(inputs);
                 continue;
             }
-            Layer::Concat => Tensor::cat(inputs, 1),
+            Layer::Concat => match <[_; 2]>::try_from(inputs) {
+                Ok([a, b]) => concat(a, b),
+                Err(inputs) => Tensor::cat(inputs, 1),
+            },
             layer => {
                 let x = inputs.swap_remove(0);
                 match layer {

@@ -11,8 +11,8 @@ use burn::tensor::{Shape, TensorData};
 
 use super::conv::{self, Geometry};
 use super::norm::{self, Moments, Norm, Planes, View, Wanted};
-use super::parallel;
 use super::weight_gradient::weight_gradient;
+use super::{parallel, room};
 
 /// A tensor of the flex backend.
 pub type Flat = FloatTensor<Flex>;
@@ -102,7 +102,7 @@ fn writable(grad: Flat) -> (Vec<f32>, Option<(Flat, usize)>) {
     let plane = (height * width) as isize;
     if channels > 0 && strides[0] > 0 && strides[1..] == [plane, width as isize, 1] {
         let step = strides[0].unsigned_abs();
-        return (vec![0f32; grad.shape().num_elements()], Some((grad, step)));
+        return (room::take(grad.shape().num_elements()), Some((grad, step)));
     }
     (into_values(grad), None)
 }
@@ -126,21 +126,8 @@ fn moments(mean: &Flat, variance: &Flat) -> Vec<Moments> {
 impl Fused for Flex {
     fn bn_silu_train(x: Flat, weight: Flat, bias: Flat, epsilon: f64) -> (Flat, Flat, Flat) {
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let norm = Norm {
-            weight: values(&weight),
-            bias: values(&bias),
-            epsilon,
-        };
-        let planes = planes(&x);
-        let mut out = vec![0f32; values(&x).len()];
-        let moments = norm::forward_train(values(&x), &mut out, planes, norm);
-        let mean = moments.iter().map(|m| m.mean).collect();
-        let variance = moments.iter().map(|m| m.variance).collect();
-        (
-            tensor(out, x.shape()),
-            tensor(mean, [planes.channels]),
-            tensor(variance, [planes.channels]),
-        )
+        let out = vec![0f32; values(&x).len()];
+        norm_train(&x, &weight, &bias, epsilon, out)
     }
 
     fn bn_silu_fixed(
@@ -152,29 +139,34 @@ impl Fused for Flex {
         epsilon: f64,
     ) -> Flat {
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let norm = Norm {
-            weight: values(&weight),
-            bias: values(&bias),
-            epsilon,
-        };
-        let mut out = vec![0f32; values(&x).len()];
-        norm::forward_fixed(
-            values(&x),
-            &mut out,
-            planes(&x),
-            norm,
-            &moments(&dense(mean), &dense(variance)),
-        );
-        tensor(out, x.shape())
+        let moments = moments(&dense(mean), &dense(variance));
+        let out = vec![0f32; values(&x).len()];
+        norm_fixed(&x, &weight, &bias, &moments, epsilon, out)
     }
 
     fn convolve(x: Flat, weight: Flat, stride: usize, padding: usize) -> Flat {
-        convolve(&dense(x), &dense(weight), None, false, stride, padding)
+        convolve(
+            &dense(x),
+            &dense(weight),
+            None,
+            false,
+            stride,
+            padding,
+            fresh,
+        )
     }
 
     fn convolve_bias(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
         let bias = Some(&dense(bias));
-        convolve(&dense(x), &dense(weight), bias, false, stride, padding)
+        convolve(
+            &dense(x),
+            &dense(weight),
+            bias,
+            false,
+            stride,
+            padding,
+            fresh,
+        )
     }
 
     fn convolve_silu(
@@ -186,7 +178,7 @@ impl Fused for Flex {
         padding: usize,
     ) -> Flat {
         let (weight, bias) = (scaled(&dense(weight), &dense(scale)), Some(&dense(bias)));
-        convolve(&dense(x), &weight, bias, true, stride, padding)
+        convolve(&dense(x), &weight, bias, true, stride, padding, fresh)
     }
 }
 
@@ -221,6 +213,11 @@ pub(super) fn geometry(
     }
 }
 
+/// Room for what an operation writes that is not recorded.
+fn fresh(length: usize) -> Vec<f32> {
+    vec![0f32; length]
+}
+
 fn convolve(
     x: &Flat,
     weight: &Flat,
@@ -228,10 +225,54 @@ fn convolve(
     silu: bool,
     stride: usize,
     padding: usize,
+    room: fn(usize) -> Vec<f32>,
 ) -> Flat {
     let g = geometry(x.shape().dims(), weight.shape().dims(), stride, padding);
-    let y = conv::forward(values(x), values(weight), bias.map(values), silu, g);
-    tensor(y, [g.batch, g.c_out, g.out_height(), g.out_width()])
+    let shape = [g.batch, g.c_out, g.out_height(), g.out_width()];
+    let mut y = room(shape.iter().product());
+    let bias = bias.map(values);
+    conv::forward(values(x), values(weight), bias, silu, g, &mut y);
+    tensor(y, shape)
+}
+
+fn norm_train(
+    x: &Flat,
+    weight: &Flat,
+    bias: &Flat,
+    epsilon: f64,
+    mut out: Vec<f32>,
+) -> (Flat, Flat, Flat) {
+    let norm = Norm {
+        weight: values(weight),
+        bias: values(bias),
+        epsilon,
+    };
+    let planes = planes(x);
+    let moments = norm::forward_train(values(x), &mut out, planes, norm);
+    let mean = moments.iter().map(|m| m.mean).collect();
+    let variance = moments.iter().map(|m| m.variance).collect();
+    (
+        tensor(out, x.shape()),
+        tensor(mean, [planes.channels]),
+        tensor(variance, [planes.channels]),
+    )
+}
+
+fn norm_fixed(
+    x: &Flat,
+    weight: &Flat,
+    bias: &Flat,
+    moments: &[Moments],
+    epsilon: f64,
+    mut out: Vec<f32>,
+) -> Flat {
+    let norm = Norm {
+        weight: values(weight),
+        bias: values(bias),
+        epsilon,
+    };
+    norm::forward_fixed(values(x), &mut out, planes(x), norm, moments);
+    tensor(out, x.shape())
 }
 
 /// What the backward pass of BatchNorm and SiLU needs: the norm's input and little else.
@@ -284,8 +325,11 @@ impl Backward<Flex, 3> for NormBackward {
                 fixed,
             },
         );
-        if let Some(node) = x_node {
-            grads.register::<Flex>(node.id, tensor(grad, x.shape()));
+        let grad = tensor(grad, x.shape());
+        room::give(x);
+        match x_node {
+            Some(node) => grads.register::<Flex>(node.id, grad),
+            None => room::give(grad),
         }
         if let Some(node) = weight_node {
             grads.register::<Flex>(node.id, tensor(weights, weight.shape()));
@@ -344,30 +388,28 @@ impl<const N: usize> Backward<Flex, N> for ConvBackward {
         } = ops.state;
         let g = geometry(x_shape.dims(), weight_shape.dims(), stride, padding);
         let mut nodes = ops.parents.into_iter();
-        if let (Some(node), Some(weight)) = (nodes.next().flatten(), weight) {
-            grads.register::<Flex>(
-                node.id,
-                tensor(
-                    conv::input_gradient(values(&grad), values(&dense(weight)), g),
-                    x_shape,
-                ),
-            );
+        let (x_node, weight_node, bias_node) = (
+            nodes.next().flatten(),
+            nodes.next().flatten(),
+            nodes.next().flatten(),
+        );
+        // The input is done with first: its gradient may take its place.
+        if let (Some(node), Some(x)) = (weight_node, x) {
+            let x = dense(x);
+            let gradient = weight_gradient(values(&x), values(&grad), g);
+            grads.register::<Flex>(node.id, tensor(gradient, weight_shape));
+            room::give(x);
         }
-        if let (Some(node), Some(x)) = (nodes.next().flatten(), x) {
-            grads.register::<Flex>(
-                node.id,
-                tensor(
-                    weight_gradient(values(&dense(x)), values(&grad), g),
-                    weight_shape,
-                ),
-            );
+        if let (Some(node), Some(weight)) = (x_node, weight) {
+            let mut gradient = room::take(x_shape.num_elements());
+            conv::input_gradient(values(&grad), values(&dense(weight)), g, &mut gradient);
+            grads.register::<Flex>(node.id, tensor(gradient, x_shape));
         }
-        if let Some(node) = nodes.next().flatten() {
-            grads.register::<Flex>(
-                node.id,
-                tensor(conv::bias_gradient(values(&grad), g), [g.c_out]),
-            );
+        if let Some(node) = bias_node {
+            let gradient = conv::bias_gradient(values(&grad), g);
+            grads.register::<Flex>(node.id, tensor(gradient, [g.c_out]));
         }
+        room::give(grad);
     }
 }
 
@@ -383,8 +425,8 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let ((x, a), (weight, b), (bias, c)) =
             (x.into_parts(), weight.into_parts(), bias.into_parts());
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let (out, mean, variance) =
-            Flex::bn_silu_train(x.clone(), weight.clone(), bias.clone(), epsilon);
+        let room = room::take(values(&x).len());
+        let (out, mean, variance) = norm_train(&x, &weight, &bias, epsilon, room);
         let out = match NormBackward
             .prepare::<C>([a, b, c])
             .compute_bound()
@@ -424,37 +466,26 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let ((x, a), (weight, b), (bias, c)) =
             (x.into_parts(), weight.into_parts(), bias.into_parts());
         let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
-        let (mean, variance) = (
-            dense(mean.into_primitive()),
-            dense(variance.into_primitive()),
-        );
-        let out = Flex::bn_silu_fixed(
-            x.clone(),
-            weight.clone(),
-            bias.clone(),
-            mean.clone(),
-            variance.clone(),
-            epsilon,
-        );
+        let (mean, variance) = (mean.into_primitive(), variance.into_primitive());
+        let moments = moments(&dense(mean), &dense(variance));
+        let room = room::take(values(&x).len());
+        let out = norm_fixed(&x, &weight, &bias, &moments, epsilon, room);
         match NormBackward
             .prepare::<C>([a, b, c])
             .compute_bound()
             .stateful()
         {
-            OpsKind::Tracked(prep) => {
-                let moments = moments(&mean, &variance);
-                prep.finish(
-                    NormState {
-                        x,
-                        weight,
-                        bias,
-                        moments,
-                        epsilon,
-                        fixed: true,
-                    },
-                    out,
-                )
-            }
+            OpsKind::Tracked(prep) => prep.finish(
+                NormState {
+                    x,
+                    weight,
+                    bias,
+                    moments,
+                    epsilon,
+                    fixed: true,
+                },
+                out,
+            ),
             OpsKind::UnTracked(prep) => prep.finish(out),
         }
     }
@@ -462,7 +493,8 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     fn convolve(x: Recorded<C>, weight: Recorded<C>, stride: usize, padding: usize) -> Recorded<C> {
         let state = ConvState::new(&x, &weight, stride, padding);
         let ((x, a), (weight, b)) = (x.into_parts(), weight.into_parts());
-        let y = Flex::convolve(x, weight, stride, padding);
+        let (x, weight) = (dense(x), dense(weight));
+        let y = convolve(&x, &weight, None, false, stride, padding, room::take);
         match ConvBackward.prepare::<C>([a, b]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(state, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
@@ -479,7 +511,8 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let state = ConvState::new(&x, &weight, stride, padding);
         let ((x, a), (weight, b), (bias, c)) =
             (x.into_parts(), weight.into_parts(), bias.into_parts());
-        let y = Flex::convolve_bias(x, weight, bias, stride, padding);
+        let (x, weight, bias) = (dense(x), dense(weight), Some(&dense(bias)));
+        let y = convolve(&x, &weight, bias, false, stride, padding, room::take);
         match ConvBackward
             .prepare::<C>([a, b, c])
             .compute_bound()

@@ -89,7 +89,8 @@ pub fn forward(
     bias: Option<&[f32]>,
     silu: bool,
     g: Geometry,
-) -> Vec<f32> {
+    y: &mut [f32],
+) {
     let k = g.kernel;
     let phase = Phase {
         cells: (0..k * k).map(|cell| (cell / k, cell % k)).collect(),
@@ -104,15 +105,15 @@ pub fn forward(
         bias,
         silu,
     };
-    correlate(x, g.field(), &[phase], &target)
+    correlate(x, g.field(), &[phase], &target, y);
 }
 
-/// The gradient of `x` from that of `y`.
+/// Fills `out` with the gradient of `x` from that of `y`.
 ///
 /// Pixel `s·m + a` of the input meets the kernel's rows `r, r + s, …` with `r = (a + padding) mod s` at the
 /// output rows `m + d, m + d − 1, …` with `d = (a + padding) div s`. That is one sum of shifted lines for each
 /// of `s²` classes of pixels.
-pub fn input_gradient(grad: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
+pub fn input_gradient(grad: &[f32], weight: &[f32], g: Geometry, out: &mut [f32]) {
     let (k, s, p) = (g.kernel, g.stride, g.padding);
     // Kernel row (or column) and shift against `m` (or `n`) of every tap of a class.
     let cells = |a: usize| -> Vec<(usize, isize)> {
@@ -172,7 +173,7 @@ pub fn input_gradient(grad: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
         bias: None,
         silu: false,
     };
-    correlate(grad, field, &phases, &target)
+    correlate(grad, field, &phases, &target, out);
 }
 
 /// Weights `[C_out, C_in, K, K]` as `[C_in, C_out·K·K]`: class after class, each `[C_out, cells]`.

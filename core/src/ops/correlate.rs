@@ -52,8 +52,8 @@ pub struct Target<'a> {
     pub silu: bool,
 }
 
-/// Planes `[B, C, H, W]` from `x`: for every position and channel, the sum of weighted taps.
-pub fn correlate(x: &[f32], field: Field, phases: &[Phase], target: &Target) -> Vec<f32> {
+/// Fills planes `y` `[B, C, H, W]` from `x`: for every position and channel, the sum of weighted taps.
+pub fn correlate(x: &[f32], field: Field, phases: &[Phase], target: &Target, y: &mut [f32]) {
     let tasks = parallel::tasks();
     if field.is_pointwise() && target.stride == 1 {
         // Rows mean nothing here; fewer of them are longer runs.
@@ -84,9 +84,8 @@ fn divided(x: &[f32], field: Field, phases: &[Phase], target: &Target, tasks: us
         || field.columns < LEAST_COLUMNS
         || target.channels * target.stride.pow(2) > PANEL_CHANNELS;
 
-    let mut y = vec![0f32; field.batch * target.channels * target.height * target.width];
     let mut tasks = vec![];
-    for (band, pieces) in bands.iter().zip(pieces(&mut y, &bands, &field, target)) {
+    for (band, pieces) in bands.iter().zip(pieces(y, &bands, &field, target)) {
         let mut parts: Vec<Vec<&mut [f32]>> = vec![];
         parts.resize_with(target.channels.div_ceil(share), Vec::new);
         for (i, piece) in pieces.into_iter().enumerate() {
@@ -115,7 +114,6 @@ fn divided(x: &[f32], field: Field, phases: &[Phase], target: &Target, tasks: us
         };
         task.run(x);
     });
-    y
 }
 
 /// Every plane of `y` divided among the bands: per band its pieces, picture by picture, channel by channel.

@@ -6,6 +6,7 @@
 //! | [`conv2d`] | sums of shifted lines in registers, forward and backward | `conv2d` | `conv2d` |
 //! | [`conv_silu`] | the same, with bias and SiLU while the sums are in cache | `conv2d`, `silu` | `conv2d`, `silu` |
 //! | [`pool_pyramid`] | maxima along rows, then columns; one byte kept per pixel | `max_pool2d`, `cat` | `max_pool2d`, `cat` |
+//! | [`concat`] | parallel copies | `cat` | `cat` |
 //! | [`detect_loss`] | only the outputs of Detect that the loss reads | none: the loss composes Detect and itself | none |
 //! | [`sgd`], [`adam`], [`blend`], [`square_sum`] | one pass over a parameter, in place | a few operations | a few operations |
 //! | [`image`] | on the host | bytes travel, the GPU divides | on the host |
@@ -14,6 +15,7 @@
 //! | [`colour_map`] | on the host | one kernel | on the host |
 
 mod backend;
+mod concat;
 mod conv;
 mod correlate;
 #[cfg(feature = "gpu")]
@@ -27,6 +29,7 @@ mod parallel;
 mod picture;
 mod pixels;
 mod pyramid;
+mod room;
 mod silu;
 mod sparse_head;
 #[cfg(test)]
@@ -37,9 +40,11 @@ mod update;
 mod vectors;
 mod weight_gradient;
 
+pub use concat::concat;
 pub use detect::{Judge, detect_loss};
 pub use entropy::cross_entropy;
 pub use pyramid::pool_pyramid;
+pub use room::release;
 pub use sparse_head::Row;
 pub use update::{Adam, Sgd, adam, blend, sgd, square_sum};
 

@@ -13,7 +13,7 @@ use burn::tensor::ops::MaxPoolOptions;
 
 use super::backend::{Flat, dense, tensor, values};
 use super::lanes::{self, Kernel};
-use super::{parallel, served};
+use super::{parallel, room, served};
 
 /// Pools in a row.
 const POOLS: usize = 3;
@@ -190,7 +190,7 @@ impl Backward<Flex, 1> for PyramidBackward {
         };
         let [batch, channels, height, width] = grad.shape().dims();
         let (channels, plane) = (channels / (POOLS + 1), height * width);
-        let mut out = vec![0f32; batch * channels * plane];
+        let mut out = room::take(batch * channels * plane);
         let steps = values(&grad);
         let tasks = out.chunks_exact_mut(plane).zip(&cells).enumerate();
         parallel::for_each(
@@ -211,6 +211,7 @@ impl Backward<Flex, 1> for PyramidBackward {
                 }
             },
         );
+        room::give(grad);
         grads.register::<Flex>(node.id, tensor(out, [batch, channels, height, width]));
     }
 }

@@ -1,7 +1,7 @@
 //! The outputs of Detect that the loss reads, and their gradients, on slices.
 
 use super::lanes::{self, Kernel, LANES, mul_add, sum, total};
-use super::parallel;
+use super::{parallel, room};
 
 /// Where a row holds its objectness.
 const OBJECTNESS: usize = 4;
@@ -145,7 +145,7 @@ impl<'a> Head<'a> {
         let weights: Vec<f32> = (0..channels)
             .flat_map(|c| (0..anchors).map(move |a| self.weights(a, OBJECTNESS)[c]))
             .collect();
-        let mut grad = vec![0f32; batch * channels * plane];
+        let mut grad = room::take(batch * channels * plane);
         let tasks = grad
             .chunks_exact_mut(channels * plane)
             .zip(objectness.chunks_exact(anchors * plane))

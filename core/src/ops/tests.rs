@@ -387,9 +387,32 @@ fn a_pyramid_of_pools_is_pool_after_pool_forward_and_backward() {
 }
 
 #[test]
+fn two_maps_behind_each_other_are_their_concatenation_forward_and_backward() {
+    let device = Device::flex().autodiff();
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    for (first, second) in [(3, 5), (64, 64), (1, 0)] {
+        let maps = [first, second].map(|c| random([3, c, 9, 8], &mut rng, &device).require_grad());
+        let [a, b] = maps.clone();
+        let (ours, theirs) = (concat(a.clone(), b.clone()), Tensor::cat(maps.to_vec(), 1));
+        assert_eq!(flat(ours.clone()), flat(theirs.clone()));
+        let pull = random(ours.dims(), &mut rng, &device);
+        let (mut ours, mut theirs) = (
+            (ours * pull.clone()).sum().backward(),
+            (theirs * pull).sum().backward(),
+        );
+        for map in maps {
+            assert_eq!(
+                flat(map.grad_remove(&mut ours).expect("a gradient")),
+                flat(map.grad_remove(&mut theirs).expect("a gradient"))
+            );
+        }
+    }
+}
+
+#[test]
 fn bytes_become_the_quotients_by_255() {
     let bytes: Vec<u8> = (0..=255).collect();
-    for (byte, value) in bytes.iter().zip(unit_range(&bytes)) {
+    for (byte, value) in bytes.iter().zip(pixels::unit_range(&bytes)) {
         assert_eq!(value, f32::from(*byte) / 255.0);
     }
 }

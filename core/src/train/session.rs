@@ -21,7 +21,7 @@ use crate::ops::{self, is_served, square_sum};
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
 /// Pixels that the frozen prefix takes at once on the CPU.
-const GROUP_PIXELS: usize = 1 << 17;
+const GROUP_PIXELS: usize = 1 << 18;
 
 /// What happens to the statistics of frozen BatchNorms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -92,6 +92,8 @@ pub struct Session {
     device: Device,
     /// The frozen prefix of the stage, folded; none where nothing leads or statistics drift.
     prefix: Option<Prefix>,
+    /// Of the first feature map of the last step.
+    shape: Option<[usize; 4]>,
     frozen_hash: Option<FrozenHash>,
     /// Of the stages that have ended.
     pub(super) receipts: Vec<Receipt>,
@@ -125,6 +127,7 @@ impl Session {
             loss,
             device: device.clone().without_autodiff(),
             prefix: None,
+            shape: None,
             frozen_hash: None,
             receipts: Vec::new(),
         };
@@ -275,6 +278,11 @@ impl Session {
         targets: &[(usize, Label)],
         rates: Rates,
     ) -> StepReport {
+        let shape = features.shape();
+        if self.shape != shape {
+            self.shape = shape;
+            ops::release();
+        }
         let first = self.plan.stages[self.stage].cut.prefix;
         let detect = self.model.architecture().modules.len() - 1;
         let features = self.model.run(first..detect, features, Mode::Train);
