@@ -98,16 +98,20 @@ fn main() {
         placements: vec![placement; pictures],
     };
     if arguments.get(6).map(String::as_str) != Some("parts") {
-        let mut times = Vec::new();
+        let (mut times, mut total) = (Vec::new(), Vec::new());
         for _ in 0..steps {
             let start = Instant::now();
             let report = session.step(&batch);
-            let _ = report.total.into_data();
+            total = report
+                .total
+                .into_data()
+                .try_to_vec::<f32>()
+                .expect("a loss");
             times.push(start.elapsed());
         }
         let first = times[0].as_secs_f64() * 1e3;
         println!(
-            "{side} px b{pictures} freeze {freeze} nc {classes}: {:.2} ms a step (first {first:.1}, best {:.2}), memory +{:.1} MiB",
+            "{side} px b{pictures} freeze {freeze} nc {classes}: {:.2} ms a step (first {first:.1}, best {:.2}), memory +{:.1} MiB, loss {total:?}",
             median(&mut times),
             times[0].as_secs_f64() * 1e3,
             status("VmHWM") - status("RssFile") - idle,

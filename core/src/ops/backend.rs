@@ -10,9 +10,10 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata, ba
 use burn::tensor::{Shape, TensorData};
 
 use super::conv::{self, Geometry};
+use super::correlate::After;
 use super::norm::{self, Moments, Norm, Planes, View, Wanted};
+use super::room;
 use super::weight_gradient::weight_gradient;
-use super::{parallel, room};
 
 /// A tensor of the flex backend.
 pub type Flat = FloatTensor<Flex>;
@@ -145,28 +146,17 @@ impl Fused for Flex {
     }
 
     fn convolve(x: Flat, weight: Flat, stride: usize, padding: usize) -> Flat {
-        convolve(
-            &dense(x),
-            &dense(weight),
-            None,
-            false,
-            stride,
-            padding,
-            fresh,
-        )
+        let steps = [stride, padding];
+        convolve(&dense(x), &dense(weight), After::default(), steps, fresh)
     }
 
     fn convolve_bias(x: Flat, weight: Flat, bias: Flat, stride: usize, padding: usize) -> Flat {
-        let bias = Some(&dense(bias));
-        convolve(
-            &dense(x),
-            &dense(weight),
-            bias,
-            false,
-            stride,
-            padding,
-            fresh,
-        )
+        let bias = dense(bias);
+        let after = After {
+            bias: Some(values(&bias)),
+            ..After::default()
+        };
+        convolve(&dense(x), &dense(weight), after, [stride, padding], fresh)
     }
 
     fn convolve_silu(
@@ -177,20 +167,14 @@ impl Fused for Flex {
         stride: usize,
         padding: usize,
     ) -> Flat {
-        let (weight, bias) = (scaled(&dense(weight), &dense(scale)), Some(&dense(bias)));
-        convolve(&dense(x), &weight, bias, true, stride, padding, fresh)
+        let (scale, bias) = (dense(scale), dense(bias));
+        let after = After {
+            scale: Some(values(&scale)),
+            bias: Some(values(&bias)),
+            silu: true,
+        };
+        convolve(&dense(x), &dense(weight), after, [stride, padding], fresh)
     }
-}
-
-/// Weights `[C_out, …]` times a scale `[C_out]`.
-fn scaled(weight: &Flat, scale: &Flat) -> Flat {
-    let (mut scaled, scale) = (values(weight).to_vec(), values(scale));
-    let taps = (scaled.len() / scale.len().max(1)).max(1);
-    let rows = scaled.chunks_exact_mut(taps).zip(scale);
-    parallel::for_each(rows.collect(), taps, |(row, scale): (&mut [f32], &f32)| {
-        row.iter_mut().for_each(|weight| *weight *= scale);
-    });
-    tensor(scaled, weight.shape())
 }
 
 /// The sizes of a convolution.
@@ -221,17 +205,14 @@ fn fresh(length: usize) -> Vec<f32> {
 fn convolve(
     x: &Flat,
     weight: &Flat,
-    bias: Option<&Flat>,
-    silu: bool,
-    stride: usize,
-    padding: usize,
+    after: After,
+    [stride, padding]: [usize; 2],
     room: fn(usize) -> Vec<f32>,
 ) -> Flat {
     let g = geometry(x.shape().dims(), weight.shape().dims(), stride, padding);
     let shape = [g.batch, g.c_out, g.out_height(), g.out_width()];
     let mut y = room(shape.iter().product());
-    let bias = bias.map(values);
-    conv::forward(values(x), values(weight), bias, silu, g, &mut y);
+    conv::forward(values(x), values(weight), after, g, &mut y);
     tensor(y, shape)
 }
 
@@ -494,7 +475,8 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let state = ConvState::new(&x, &weight, stride, padding);
         let ((x, a), (weight, b)) = (x.into_parts(), weight.into_parts());
         let (x, weight) = (dense(x), dense(weight));
-        let y = convolve(&x, &weight, None, false, stride, padding, room::take);
+        let steps = [stride, padding];
+        let y = convolve(&x, &weight, After::default(), steps, room::take);
         match ConvBackward.prepare::<C>([a, b]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(state, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
@@ -511,8 +493,12 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let state = ConvState::new(&x, &weight, stride, padding);
         let ((x, a), (weight, b), (bias, c)) =
             (x.into_parts(), weight.into_parts(), bias.into_parts());
-        let (x, weight, bias) = (dense(x), dense(weight), Some(&dense(bias)));
-        let y = convolve(&x, &weight, bias, false, stride, padding, room::take);
+        let (x, weight, bias) = (dense(x), dense(weight), dense(bias));
+        let after = After {
+            bias: Some(values(&bias)),
+            ..After::default()
+        };
+        let y = convolve(&x, &weight, after, [stride, padding], room::take);
         match ConvBackward
             .prepare::<C>([a, b, c])
             .compute_bound()

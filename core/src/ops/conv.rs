@@ -1,6 +1,6 @@
 //! Convolution and its gradients.
 
-use super::correlate::{Phase, Target, correlate};
+use super::correlate::{After, Phase, Target, correlate};
 use super::padded::Field;
 use super::parallel;
 use super::transpose::transpose;
@@ -81,16 +81,9 @@ impl Geometry {
     }
 }
 
-/// `y = x ⋆ weight + bias`, then SiLU if wanted: `[B, C_in, H, W]` and `[C_out, C_in, K, K]` to
+/// Fills `y` with `x ⋆ weight` and what becomes of it: `[B, C_in, H, W]` and `[C_out, C_in, K, K]` to
 /// `[B, C_out, H', W']`.
-pub fn forward(
-    x: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
-    silu: bool,
-    g: Geometry,
-    y: &mut [f32],
-) {
+pub fn forward(x: &[f32], weight: &[f32], after: After, g: Geometry, y: &mut [f32]) {
     let k = g.kernel;
     let phase = Phase {
         cells: (0..k * k).map(|cell| (cell / k, cell % k)).collect(),
@@ -102,8 +95,7 @@ pub fn forward(
         height: g.out_height(),
         width: g.out_width(),
         stride: 1,
-        bias,
-        silu,
+        after,
     };
     correlate(x, g.field(), &[phase], &target, y);
 }
@@ -170,8 +162,7 @@ pub fn input_gradient(grad: &[f32], weight: &[f32], g: Geometry, out: &mut [f32]
         height: g.height,
         width: g.width,
         stride: s,
-        bias: None,
-        silu: false,
+        after: After::default(),
     };
     correlate(grad, field, &phases, &target, out);
 }

@@ -4,7 +4,7 @@
 //! panel that stays in the first cache while all rows of weights pass by. Where rows are few, the
 //! copy would cost more than it saves, and the tile reads the lines themselves.
 
-use super::lanes::{self, Kernel};
+use super::lanes::{self, Kernel, mul_add};
 use super::padded::{Band, Field, Lines, Span, Strips};
 use super::parallel;
 use super::silu::sigmoid;
@@ -46,7 +46,16 @@ pub struct Target<'a> {
     pub width: usize,
     /// Pixels from one position's to the next one's.
     pub stride: usize,
-    /// Added to every pixel of a channel.
+    /// What becomes of a sum.
+    pub after: After<'a>,
+}
+
+/// What becomes of a sum: `scale·sum + bias`, then SiLU if wanted. By default it stays what it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct After<'a> {
+    /// By channel written; 1 if there is none.
+    pub scale: Option<&'a [f32]>,
+    /// By channel written; 0 if there is none.
     pub bias: Option<&'a [f32]>,
     /// Whether SiLU follows.
     pub silu: bool,
@@ -63,12 +72,19 @@ pub fn correlate(x: &[f32], field: Field, phases: &[Phase], target: &Target, y: 
             width: field.width,
             ..*target
         };
-        return divided(x, field, phases, &target, tasks);
+        return divided(x, field, phases, &target, tasks, y);
     }
-    divided(x, field, phases, target, tasks)
+    divided(x, field, phases, target, tasks, y);
 }
 
-fn divided(x: &[f32], field: Field, phases: &[Phase], target: &Target, tasks: usize) -> Vec<f32> {
+fn divided(
+    x: &[f32],
+    field: Field,
+    phases: &[Phase],
+    target: &Target,
+    tasks: usize,
+    y: &mut [f32],
+) {
     let bands = field.bands(tasks, field.held());
     let lines = Lines::new(field, &bands);
     let parts = tasks
@@ -331,16 +347,18 @@ impl Task<'_> {
         }
     }
 
-    /// Bias and SiLU of columns `first..first + width` of all channels.
+    /// Scale, bias and SiLU of columns `first..first + width` of all channels.
     fn activate(&self, rows: &mut [&mut [f32]], first: usize, width: usize) {
-        if self.target.bias.is_none() && !self.target.silu {
+        let After { scale, bias, silu } = self.target.after;
+        if scale.is_none() && bias.is_none() && !silu {
             return;
         }
         for (c, row) in rows.iter_mut().enumerate() {
             lanes::run(Activate {
                 sums: &mut row[first..][..width],
-                bias: self.target.bias.map_or(0.0, |bias| bias[self.first + c]),
-                silu: self.target.silu,
+                scale: scale.map_or(1.0, |scale| scale[self.first + c]),
+                bias: bias.map_or(0.0, |bias| bias[self.first + c]),
+                silu,
             });
         }
     }
@@ -442,6 +460,7 @@ fn weave(target: &mut [f32], even: &[f32], odd: &[f32]) {
 /// Bias and SiLU.
 struct Activate<'a> {
     sums: &'a mut [f32],
+    scale: f32,
     bias: f32,
     silu: bool,
 }
@@ -452,7 +471,7 @@ impl Kernel for Activate<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for sum in self.sums {
-            let u = *sum + self.bias;
+            let u = mul_add::<FMA>(self.scale, *sum, self.bias);
             *sum = if self.silu { u * sigmoid::<FMA>(u) } else { u };
         }
     }

@@ -412,7 +412,7 @@ fn two_maps_behind_each_other_are_their_concatenation_forward_and_backward() {
 #[test]
 fn bytes_become_the_quotients_by_255() {
     let bytes: Vec<u8> = (0..=255).collect();
-    for (byte, value) in bytes.iter().zip(pixels::unit_range(&bytes)) {
+    for (byte, value) in bytes.iter().zip(unit_range(&bytes)) {
         assert_eq!(value, f32::from(*byte) / 255.0);
     }
 }
