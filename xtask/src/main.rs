@@ -93,6 +93,22 @@ fn lint() -> anyhow::Result<()> {
             "warnings",
         ]),
     )?;
+    step(
+        "clippy on the page",
+        cargo().args([
+            "clippy",
+            "--package",
+            "frostline-web",
+            "--profile",
+            "page",
+            "--locked",
+            "--target",
+            WASM,
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    )?;
     if cargo()
         .args(["deny", "--version"])
         .output()
