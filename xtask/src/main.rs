@@ -1,7 +1,6 @@
 //! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench`.
 
 mod bench;
-
 mod web;
 
 use std::path::{Path, PathBuf};
