@@ -23,12 +23,17 @@ mod entropy;
 mod lanes;
 mod norm;
 mod padded;
+mod panel;
 mod parallel;
 mod picture;
 mod pixels;
+mod planes;
+#[cfg(test)]
+mod profile;
 mod pyramid;
 mod silu;
 mod sparse_head;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
