@@ -116,7 +116,8 @@ fn auto_keeps_features_where_it_can_and_says_why_not_elsewhere() {
     let auto = ["--cache-features", "auto"];
     let with = |more: &[&str]| train(folder.path(), "exp", &[&auto, more].concat()).expect_code(0);
     with(&["--views", "2"]).expect_words(&["2 views of 12 pictures", "MiB of memory"]);
-    with(&["--views", "4"]).expect_words(&["not kept", "4 epochs would see none of 4 views twice"]);
+    with(&["--freeze", "24"]).expect_words(&["1 view (not augmented) of 12 pictures"]);
+    with(&[]).expect_words(&["not kept", "4 epochs would see none of 4 views twice"]);
     with(&["--rect", "--views", "1"]).expect_words(&["not kept", "--rect"]);
     with(&["--freeze-bn", "drift"]).expect_words(&["not kept", "--freeze-bn drift"]);
 }

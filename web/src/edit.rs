@@ -76,17 +76,15 @@ pub fn toggled(
         return None;
     }
     let freezes = stage.states.get(module) != Some(&ModuleState::Frozen);
-    let states = stage.states.iter().enumerate();
-    if states
-        .clone()
-        .any(|(m, state)| m != module && *state == ModuleState::Partly)
-    {
+    let mut others = (architecture.modules.iter().zip(&stage.states))
+        .filter(|(other, _)| other.index != module && other.kind.has_parameters());
+    if others.any(|(_, state)| *state == ModuleState::Partly) {
         // Names inside modules: what is there stays, the module is added or taken away.
         let sign = if freezes { "" } else { "!" };
         return Some(format!("{},{sign}{module}", set.trim()));
     }
-    let mut frozen: Vec<bool> = states
-        .map(|(_, state)| *state == ModuleState::Frozen)
+    let mut frozen: Vec<bool> = (stage.states.iter())
+        .map(|state| *state == ModuleState::Frozen)
         .collect();
     frozen[module] = freezes;
     set_of(architecture, &frozen)
@@ -191,7 +189,7 @@ mod tests {
         let stops = stops(&architecture());
         assert_eq!(stops.first(), Some(&0));
         assert_eq!(stops.last(), Some(&24));
-        for stop in stops.iter().copied() {
+        for &stop in &stops {
             assert_eq!(stage(&stop.to_string()).cut.prefix, stop);
         }
         // And no number leads anywhere else.
@@ -254,6 +252,7 @@ mod tests {
         assert_eq!(toggle(&text, 7).as_deref(), Some("model.2.cv1.*,7,!7"));
         // The module of the pattern itself becomes whole.
         assert_eq!(toggle("model.2.cv1.*", 2).as_deref(), Some("=2"));
+        assert_eq!(toggle("model.17.cv1.*", 17).as_deref(), Some("=17"));
         assert!(stage("model.2.cv1.*,7,!7").states[7] == ModuleState::Trains);
     }
 

@@ -1,7 +1,6 @@
 //! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench`.
 
 mod bench;
-
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -88,6 +87,22 @@ fn lint() -> anyhow::Result<()> {
             "--workspace",
             "--all-targets",
             "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    )?;
+    step(
+        "clippy on the page",
+        cargo().args([
+            "clippy",
+            "--package",
+            "frostline-web",
+            "--profile",
+            "page",
+            "--locked",
+            "--target",
+            WASM,
             "--",
             "--deny",
             "warnings",

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::{WASM, cargo, is_root, root, step};
 
@@ -258,26 +258,12 @@ fn answer(mut stream: TcpStream, folder: &Path) -> anyhow::Result<()> {
             break;
         }
     }
-    let Some(path) = request
-        .strip_prefix("GET ")
-        .and_then(|r| r.split([' ', '?']).next())
-    else {
-        bail!("only GET is answered");
-    };
-    let path = Path::new(path.trim_start_matches('/'));
-    // Only downwards from the folder.
-    let inside = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    let file = if path.as_os_str().is_empty() {
-        Path::new("index.html")
-    } else {
-        path
-    };
-    let (status, kind, body) = match std::fs::read(folder.join(file)) {
-        Ok(body) if inside => ("200 OK", content_type(file), body),
-        _ => ("404 Not Found", "text/plain", b"not found".to_vec()),
-    };
+    let found = file_of(&request).and_then(|file| {
+        let body = std::fs::read(folder.join(file)).ok()?;
+        Some(("200 OK", content_type(file), body))
+    });
+    let (status, kind, body) =
+        found.unwrap_or_else(|| ("404 Not Found", "text/plain", b"not found".to_vec()));
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
@@ -285,6 +271,14 @@ fn answer(mut stream: TcpStream, folder: &Path) -> anyhow::Result<()> {
     )?;
     stream.write_all(&body)?;
     Ok(())
+}
+
+/// The file that a request's first line names; `None` when it is none of the folder.
+fn file_of(request: &str) -> Option<&Path> {
+    let path = request.strip_prefix("GET /")?.split([' ', '?']).next()?;
+    let path = Path::new(if path.is_empty() { "index.html" } else { path });
+    let downwards = |part| matches!(part, Component::Normal(_));
+    path.components().all(downwards).then_some(path)
 }
 
 fn content_type(file: &Path) -> &'static str {
@@ -310,12 +304,22 @@ mod tests {
     }
 
     #[test]
-    fn the_page_keeps_within_its_folder() {
-        for path in ["../Cargo.toml", "a/../../b", "/etc/passwd"] {
-            let inside = Path::new(path)
-                .components()
-                .all(|p| matches!(p, Component::Normal(_)));
-            assert!(!inside, "{path}");
+    fn only_files_of_the_folder_are_served() {
+        let file = |path: &str| file_of(path).map(|file| file.display().to_string());
+        assert_eq!(file("GET / HTTP/1.1").as_deref(), Some("index.html"));
+        assert_eq!(
+            file("GET /?freeze=10 HTTP/1.1").as_deref(),
+            Some("index.html")
+        );
+        assert_eq!(file("GET /a/b.js?c HTTP/1.1").as_deref(), Some("a/b.js"));
+        for request in [
+            "GET /../Cargo.toml ",
+            "GET /a/../../b ",
+            "GET //etc/passwd ",
+            "POST / ",
+            "",
+        ] {
+            assert_eq!(file(request), None, "{request}");
         }
     }
 }

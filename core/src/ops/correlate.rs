@@ -4,10 +4,11 @@
 //! panel that stays in the first cache while all rows of weights pass by. Where rows are few, the
 //! copy would cost more than it saves, and the tile reads the lines themselves.
 
-use super::lanes::{self, Kernel, mul_add};
-use super::padded::{Band, Field, Lines, Span, Strips};
+use super::padded::{Band, Field, Lines};
+use super::panel::Panel;
 use super::parallel;
-use super::silu::sigmoid;
+use super::planes::{Run, activate, spread};
+use super::strips::{Span, Strips};
 use super::tile::{BLOCK, COLUMNS, Columns, Rows, STEP, Sums, block, multiply};
 
 /// Channels written from which a panel pays.
@@ -199,53 +200,56 @@ impl Task<'_> {
             .clamp(1, BLOCK);
         let width = (PANEL / taps / COLUMNS * COLUMNS).clamp(2 * COLUMNS, LONGEST);
         let width = if self.panel { width } else { STRAIGHT };
+        let (field, joined) = (&self.lines.field, self.target.stride == 1);
         let strips = if self.panel {
-            self.lines.strips(self.band, width, self.target.stride == 1)
+            Strips::compact(field, self.band, width, joined)
         } else {
-            self.lines.straight_strips(self.band, width)
+            Strips::straight(field, self.band, width)
         };
         let places: Vec<usize> = (0..taps).map(|t| t * width).collect();
         let rows = self.phases.len() * self.channels;
         let sizes = [self.lines.size(), taps * width + STEP, rows * width];
         parallel::with_scratch(sizes, |[lines, panel, sums]| {
-            let source = Source {
-                values: self.lines.lay(x, self.band, lines),
-                panel,
-                places: &places,
-                copies: vec![],
-            };
-            self.strips(&strips, source, sums, width);
+            let lines = self.lines.lay(x, self.band, lines);
+            let panel = Panel::new(panel, &places);
+            self.strips(&strips, lines, panel, sums, width);
         });
     }
 
-    fn strips(&mut self, strips: &Strips, mut source: Source, sums: &mut [f32], width: usize) {
+    fn strips(
+        &mut self,
+        strips: &Strips,
+        lines: &[f32],
+        mut panel: Panel,
+        sums: &mut [f32],
+        width: usize,
+    ) {
         let mut pieces = std::mem::take(&mut self.pieces);
         for strip in strips.iter() {
             let used = strip.last().map_or(0, |span| span.column + span.length);
             if self.panel {
-                self.copies(strip, &mut source.copies);
+                let place = |span: &Span| self.lines.place(self.band, *span);
+                panel.turn(
+                    strip
+                        .iter()
+                        .map(|span| (span.column, place(span), span.length)),
+                );
             }
-            let runs = self.runs(strip);
+            let runs = Run::of(strip, self.target.width);
             if let ([run], 1, 0) = (&runs[..], self.target.stride, used % STEP) {
                 // Sums go straight to the planes.
                 let rows = &mut pieces[run.image * self.channels..][..self.channels];
-                self.sum(0, &mut source, strip, used, rows, run.place);
-                self.activate(rows, run.place, used);
+                self.sum(0, lines, &mut panel, strip, rows, run.place);
+                activate(rows, self.target, self.first, run.place, used);
                 continue;
             }
             let mut rows: Vec<&mut [f32]> = sums.chunks_exact_mut(width).collect();
             for (phase, rows) in rows.chunks_exact_mut(self.channels).enumerate() {
-                self.sum(phase, &mut source, strip, used, rows, 0);
+                self.sum(phase, lines, &mut panel, strip, rows, 0);
             }
-            self.activate(&mut rows, 0, used);
+            activate(&mut rows, self.target, self.first, 0, used);
             if self.target.stride > 1 {
-                lanes::run(Spread {
-                    target: self.target,
-                    strip,
-                    sums: &rows,
-                    channels: self.channels,
-                    pieces: &mut pieces,
-                });
+                spread(&rows, strip, self.target, self.channels, &mut pieces);
                 continue;
             }
             for run in runs {
@@ -258,54 +262,17 @@ impl Task<'_> {
         }
     }
 
-    /// What of a strip's sums lies side by side in the planes too.
-    fn runs(&self, strip: &[Span]) -> Vec<Run> {
-        let mut runs: Vec<Run> = vec![];
-        for span in strip {
-            let place = span.row * self.target.width + span.first;
-            match runs.last_mut() {
-                Some(run)
-                    if run.image == span.image
-                        && run.place + run.length == place
-                        && run.column + run.length == span.column =>
-                {
-                    run.length += span.length;
-                }
-                _ => runs.push(Run {
-                    column: span.column,
-                    image: span.image,
-                    place,
-                    length: span.length,
-                }),
-            }
-        }
-        runs
-    }
-
-    /// The copies of [`STEP`] values that bring a strip together, in an order in which each
-    /// overwrites what the one before copied in excess.
-    fn copies(&self, strip: &[Span], copies: &mut Vec<(usize, usize)>) {
-        copies.clear();
-        for &span in strip {
-            let place = self.lines.place(self.band, span);
-            copies.extend(
-                (0..span.length)
-                    .step_by(STEP)
-                    .map(|i| (span.column + i, place + i)),
-            );
-        }
-    }
-
     /// Sums of a phase over one strip, into `out` from column `first` on.
     fn sum(
         &self,
         phase: usize,
-        source: &mut Source,
+        lines: &[f32],
+        panel: &mut Panel,
         strip: &[Span],
-        width: usize,
         out: &mut [&mut [f32]],
         first: usize,
     ) {
+        let width = strip.last().map_or(0, |span| span.column + span.length);
         let (phase, taps) = (&self.phases[phase], &self.offsets[phase]);
         if taps.is_empty() {
             for row in out {
@@ -329,7 +296,7 @@ impl Task<'_> {
         };
         if !self.panel {
             let columns = Columns {
-                values: &source.values[self.lines.place(self.band, strip[0])..],
+                values: &lines[self.lines.place(self.band, strip[0])..],
                 offsets: taps,
                 width,
             };
@@ -337,174 +304,13 @@ impl Task<'_> {
         }
         let length = block(taps.len());
         for (block, taps) in taps.chunks(length).enumerate() {
-            source.fill(taps);
+            panel.fill(lines, taps);
             let columns = Columns {
-                values: source.panel,
-                offsets: &source.places[..taps.len()],
+                values: panel.values,
+                offsets: &panel.places[..taps.len()],
                 width,
             };
             multiply(columns, block * length);
-        }
-    }
-
-    /// Scale, bias and SiLU of columns `first..first + width` of all channels.
-    fn activate(&self, rows: &mut [&mut [f32]], first: usize, width: usize) {
-        let After { scale, bias, silu } = self.target.after;
-        if scale.is_none() && bias.is_none() && !silu {
-            return;
-        }
-        for (c, row) in rows.iter_mut().enumerate() {
-            lanes::run(Activate {
-                sums: &mut row[first..][..width],
-                scale: scale.map_or(1.0, |scale| scale[self.first + c]),
-                bias: bias.map_or(0.0, |bias| bias[self.first + c]),
-                silu,
-            });
-        }
-    }
-}
-
-/// Sums that lie side by side in a strip and in a plane.
-struct Run {
-    /// First column in the strip.
-    column: usize,
-    /// Picture within the band.
-    image: usize,
-    /// First pixel in the band's piece of the plane.
-    place: usize,
-    length: usize,
-}
-
-/// Where a strip's factors come from.
-struct Source<'a> {
-    /// The band's lines.
-    values: &'a [f32],
-    /// The values of a block of taps for a strip, tap by tap, with room for a copy that ends late.
-    panel: &'a mut [f32],
-    /// Where the taps begin in the panel.
-    places: &'a [usize],
-    /// Column in the panel and place in the lines.
-    copies: Vec<(usize, usize)>,
-}
-
-impl Source<'_> {
-    fn fill(&mut self, taps: &[usize]) {
-        lanes::run(Fill {
-            panel: self.panel,
-            places: self.places,
-            lines: self.values,
-            taps,
-            copies: &self.copies,
-        });
-    }
-}
-
-/// Takes the sums of all phases to the pixels between which they lie.
-struct Spread<'a, 'b> {
-    target: &'a Target<'a>,
-    strip: &'a [Span],
-    /// Phase by phase, channel by channel.
-    sums: &'a [&'a mut [f32]],
-    channels: usize,
-    pieces: &'a mut [&'b mut [f32]],
-}
-
-impl Kernel for Spread<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let (s, columns) = (self.target.stride, self.target.width);
-        for c in 0..self.channels {
-            for span in self.strip {
-                let piece = &mut self.pieces[span.image * self.channels + c];
-                for a in 0..s {
-                    let row = (span.row * s + a) * columns;
-                    // The last pixels may have no row or column of their own.
-                    let Some(row) = piece.get_mut(row..row + columns) else {
-                        continue;
-                    };
-                    let row = &mut row[span.first * s..];
-                    let sums = |b: usize| {
-                        let sums = &self.sums[(a * s + b) * self.channels + c];
-                        &sums[span.column..][..span.length]
-                    };
-                    if s == 2 {
-                        weave(row, sums(0), sums(1));
-                        continue;
-                    }
-                    for b in 0..s {
-                        for (target, sum) in row.iter_mut().skip(b).step_by(s).zip(sums(b)) {
-                            *target = *sum;
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `target[2i] = even[i]`, `target[2i + 1] = odd[i]`, as far as the target reaches.
-#[inline(always)]
-fn weave(target: &mut [f32], even: &[f32], odd: &[f32]) {
-    let (pairs, rest) = target.as_chunks_mut::<2>();
-    let count = pairs.len();
-    for (pair, (even, odd)) in pairs.iter_mut().zip(even.iter().zip(odd)) {
-        *pair = [*even, *odd];
-    }
-    if let (Some(last), Some(even)) = (rest.first_mut(), even.get(count)) {
-        *last = *even;
-    }
-}
-
-/// Bias and SiLU.
-struct Activate<'a> {
-    sums: &'a mut [f32],
-    scale: f32,
-    bias: f32,
-    silu: bool,
-}
-
-impl Kernel for Activate<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for sum in self.sums {
-            let u = mul_add::<FMA>(self.scale, *sum, self.bias);
-            *sum = if self.silu { u * sigmoid::<FMA>(u) } else { u };
-        }
-    }
-}
-
-/// Brings the taps' values of one strip to the panel.
-struct Fill<'a> {
-    panel: &'a mut [f32],
-    places: &'a [usize],
-    lines: &'a [f32],
-    taps: &'a [usize],
-    copies: &'a [(usize, usize)],
-}
-
-impl Kernel for Fill<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (&tap, &place) in self.taps.iter().zip(self.places) {
-            let target = &mut self.panel[place..];
-            let source = &self.lines[tap..];
-            for &(column, place) in self.copies {
-                let target = &mut target[column..][..STEP];
-                match source.get(place..place + STEP) {
-                    Some(source) => target.copy_from_slice(source),
-                    None => {
-                        for (target, source) in target.iter_mut().zip(&source[place..]) {
-                            *target = *source;
-                        }
-                    }
-                }
-            }
         }
     }
 }

@@ -25,13 +25,18 @@ mod entropy;
 mod lanes;
 mod norm;
 mod padded;
+mod panel;
 mod parallel;
 mod picture;
 mod pixels;
+mod planes;
+#[cfg(test)]
+mod profile;
 mod pyramid;
 mod room;
 mod silu;
 mod sparse_head;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;

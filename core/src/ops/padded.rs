@@ -6,6 +6,7 @@
 //! right of a row is as wide as the padding left of the next one, the two are the same zeros.
 
 use super::lanes::{self, Kernel};
+use super::strips::Span;
 use super::tile::{COLUMNS, STEP};
 
 /// Planes `[B, C, H, W]` that are read, and the grid of positions at which.
@@ -42,21 +43,6 @@ pub struct Band {
     pub row: usize,
     /// Rows of each picture.
     pub rows: usize,
-}
-
-/// Neighbouring positions of one row, and the columns of a strip that hold them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// First column in the strip.
-    pub column: usize,
-    /// Picture within the band.
-    pub image: usize,
-    /// Row within the band.
-    pub row: usize,
-    /// First position in the row.
-    pub first: usize,
-    /// Positions.
-    pub length: usize,
 }
 
 /// Elements of a band's lines: they should stay in a core's second cache.
@@ -137,7 +123,7 @@ impl Field {
     }
 
     /// Where the lines hold position 0 of a row.
-    fn start(&self, band: Band, image: usize, row: usize) -> usize {
+    pub fn start(&self, band: Band, image: usize, row: usize) -> usize {
         (image * self.image_rows(band) + row) * self.pitch()
     }
 
@@ -273,100 +259,6 @@ impl Lines {
         }
         parts
     }
-
-    /// The positions of a band in strips of `width`, one after the other. With `joined`, rows of a
-    /// pointwise field, which follow each other in memory, count as one.
-    pub fn strips(&self, band: Band, width: usize, joined: bool) -> Strips {
-        let (rows, columns) = if joined && self.field.is_pointwise() {
-            (1, band.rows * self.field.columns)
-        } else {
-            (band.rows, self.field.columns)
-        };
-        let mut strips = Strips::default();
-        let mut column = 0;
-        for (image, row) in (0..band.images).flat_map(|i| (0..rows).map(move |r| (i, r))) {
-            let mut first = 0;
-            while first < columns {
-                let length = (columns - first).min(width - column);
-                strips.spans.push(Span {
-                    column,
-                    image,
-                    row,
-                    first,
-                    length,
-                });
-                first += length;
-                column += length;
-                if column == width {
-                    strips.ends.push(strips.spans.len());
-                    column = 0;
-                }
-            }
-        }
-        if column > 0 {
-            strips.ends.push(strips.spans.len());
-        }
-        strips
-    }
-
-    /// The positions of a band in strips that follow its lines: parts of rows, or gaps between the rows
-    /// included.
-    pub fn straight_strips(&self, band: Band, width: usize) -> Strips {
-        let columns = self.field.columns;
-        let by_row = columns.is_multiple_of(COLUMNS);
-        let width = if by_row {
-            columns
-                .div_ceil(columns.div_ceil(width))
-                .next_multiple_of(COLUMNS)
-        } else {
-            width
-        };
-        let mut strips = Strips::default();
-        let mut from = 0;
-        for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
-            let start = self.field.start(band, image, row);
-            let mut first = 0;
-            while first < columns {
-                let place = start + first;
-                if strips.spans.is_empty() {
-                    from = place;
-                } else if place >= from + width || by_row {
-                    strips.ends.push(strips.spans.len());
-                    from = place;
-                }
-                let column = place - from;
-                let length = (columns - first).min(width - column);
-                strips.spans.push(Span {
-                    column,
-                    image,
-                    row,
-                    first,
-                    length,
-                });
-                first += length;
-            }
-        }
-        strips.ends.push(strips.spans.len());
-        strips
-    }
-}
-
-/// A band's positions in strips, each of which is computed together.
-#[derive(Debug, Default)]
-pub struct Strips {
-    spans: Vec<Span>,
-    /// Where the spans of each strip end.
-    ends: Vec<usize>,
-}
-
-impl Strips {
-    /// The spans of each strip.
-    pub fn iter(&self) -> impl Iterator<Item = &[Span]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(from, to)| &self.spans[from..*to])
-    }
 }
 
 /// A part of a row in the picture and in the lines.
@@ -421,5 +313,119 @@ fn every_second(target: &mut [f32], source: &[f32]) {
     }
     if let (Some(target), Some(source)) = (target.get_mut(count), rest.first()) {
         *target = *source;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::strips::Strips;
+    use super::*;
+
+    /// Batch, channels, height, width, padding, stride, reach, rows, columns.
+    const FIELDS: [[usize; 9]; 7] = [
+        [2, 3, 7, 5, 1, 1, 2, 7, 5],
+        [5, 2, 4, 4, 1, 1, 2, 4, 4],
+        [1, 2, 32, 20, 2, 2, 2, 16, 10],
+        [3, 1, 9, 11, 1, 2, 1, 5, 6],
+        [2, 2, 5, 6, 0, 1, 1, 6, 6],
+        [2, 1, 10, 11, 2, 3, 1, 4, 4],
+        [3, 2, 6, 7, 0, 1, 0, 6, 7],
+    ];
+
+    fn field(sizes: [usize; 9]) -> Field {
+        let [
+            batch,
+            channels,
+            height,
+            width,
+            padding,
+            stride,
+            reach,
+            rows,
+            columns,
+        ] = sizes;
+        Field {
+            batch,
+            channels,
+            height,
+            width,
+            padding,
+            stride,
+            reach,
+            rows,
+            columns,
+        }
+    }
+
+    #[test]
+    fn bands_cover_every_position_once_and_the_first_is_the_largest() {
+        for field in FIELDS.map(field) {
+            for (tasks, held) in [(1, 0), (3, field.held()), (8, BUDGET / 3), (64, 1)] {
+                let bands = field.bands(tasks, held);
+                let mut seen = vec![0; field.batch * field.rows];
+                for band in &bands {
+                    assert!(band.images <= bands[0].images && band.rows <= bands[0].rows);
+                    for image in band.image..band.image + band.images {
+                        for row in band.row..band.row + band.rows {
+                            seen[image * field.rows + row] += 1;
+                        }
+                    }
+                }
+                assert!(seen.iter().all(|&n| n == 1), "{field:?} {tasks} {held}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_band_holds_does_not_exceed_the_budget_by_much() {
+        let field = field([2, 16, 320, 320, 1, 1, 2, 320, 320]);
+        let bands = field.bands(4, field.held());
+        assert!(bands.len() > 4 && Lines::new(field, &bands).size() < 2 * BUDGET);
+    }
+
+    #[test]
+    fn strips_cover_a_band_once_and_lines_hold_what_every_tap_reads() {
+        for f in FIELDS.map(field) {
+            let count = f.batch * f.channels * f.plane();
+            let x: Vec<f32> = (0..count).map(|i| i as f32 + 1.0).collect();
+            // The padded picture.
+            let pixel = |image: usize, channel: usize, y: usize, x_: usize| {
+                let inside = |i: usize, size| i.checked_sub(f.padding).filter(|&i| i < size);
+                let (Some(y), Some(x_)) = (inside(y, f.height), inside(x_, f.width)) else {
+                    return 0.0;
+                };
+                x[((image * f.channels + channel) * f.height + y) * f.width + x_]
+            };
+            let side = (f.reach + 1) * f.stride;
+            let cells: Vec<_> = (0..side * side).map(|i| (i / side, i % side)).collect();
+            let bands = f.bands(4, f.held());
+            let lines = Lines::new(f, &bands);
+            let taps = lines.taps(&cells);
+            let mut room = vec![f32::NAN; lines.size()];
+            for &band in &bands {
+                let values = lines.lay(&x, band, &mut room);
+                let straight = Strips::straight(&f, band, 32);
+                for strips in [Strips::compact(&f, band, 32, false), straight] {
+                    let mut seen = 0;
+                    for span in strips.iter().flatten() {
+                        for first in span.first..span.first + span.length {
+                            seen += 1;
+                            let place = lines.place(band, Span { first, ..*span });
+                            for (tap, &offset) in taps.iter().enumerate() {
+                                let (down, right) = cells[tap % cells.len()];
+                                let want = pixel(
+                                    band.image + span.image,
+                                    tap / cells.len(),
+                                    (band.row + span.row) * f.stride + down,
+                                    first * f.stride + right,
+                                );
+                                assert_eq!(values[place + offset], want, "{f:?} {span:?} {tap}");
+                            }
+                        }
+                    }
+                    assert_eq!(seen, band.images * band.rows * f.columns);
+                }
+            }
+        }
     }
 }

@@ -155,3 +155,78 @@ impl Multiply<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::Plain;
+    use super::*;
+
+    /// Small whole numbers, whose sums are exact.
+    fn numbers(count: usize) -> Vec<f32> {
+        (0..count).map(|i| ((i * 37) % 11) as f32 - 5.0).collect()
+    }
+
+    #[test]
+    fn wide_and_plain_tiles_are_the_sums_of_products() {
+        for count in 1..=20 {
+            for (taps, width) in [(1, 8), (5, 16), (BLOCK, 24), (BLOCK + 1, 40), (300, 21)] {
+                let stride = taps + 3;
+                let factors = numbers(count * stride);
+                let values = numbers(taps * 7 + width + STEP);
+                let offsets: Vec<usize> = (0..taps).map(|k| (k * 5) % (taps * 7)).collect();
+                let rows = Rows {
+                    values: &factors,
+                    stride,
+                    count,
+                };
+                let columns = Columns {
+                    values: &values,
+                    offsets: &offsets,
+                    width,
+                };
+                let compute = |add: bool, wide: bool| -> Vec<Vec<f32>> {
+                    let mut out = vec![vec![1.0; 2 + width.next_multiple_of(STEP)]; count];
+                    let mut lent: Vec<&mut [f32]> =
+                        out.iter_mut().map(|row| &mut row[..]).collect();
+                    let sums = Sums {
+                        rows: &mut lent,
+                        first: 2,
+                        add,
+                    };
+                    let kernel = Multiply {
+                        rows,
+                        columns,
+                        sums,
+                    };
+                    if wide {
+                        dispatch(kernel);
+                    } else {
+                        kernel.run(Plain);
+                    }
+                    out
+                };
+                for add in [false, true] {
+                    let wide = compute(add, true);
+                    assert_eq!(wide, compute(add, false), "{count} rows, {taps} taps");
+                    for (r, row) in wide.iter().enumerate() {
+                        assert_eq!(row[..2], [1.0, 1.0], "what lies before stays");
+                        for c in 0..width {
+                            let products = offsets
+                                .iter()
+                                .enumerate()
+                                .map(|(k, offset)| factors[r * stride + k] * values[offset + c]);
+                            let want = products.sum::<f32>() + f32::from(u8::from(add));
+                            assert_eq!(row[2 + c], want, "{count} rows, {taps} taps, {r} {c}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_about_equally_long() {
+        assert_eq!([block(1), block(BLOCK), block(BLOCK + 1)], [1, BLOCK, 37]);
+        assert_eq!((block(0), block(144)), (1, 72));
+    }
+}

@@ -37,7 +37,7 @@ pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
     let held = g.c_out * turned.stride();
     let groups = (PARTIALS / (held * slices)).clamp(1, TASKS.div_ceil(slices));
     let field = g.field();
-    let bands = field.bands(groups, turned.pitch * g.stride);
+    let bands = field.bands(groups, turned.pitch * g.stride / turned.fold);
     let per_group = bands.len().div_ceil(groups);
     let tasks: Vec<_> = (0..slices)
         .flat_map(|slice| bands.chunks(per_group).map(move |bands| (slice, bands)))
@@ -96,45 +96,59 @@ pub fn weight_gradient(x: &[f32], grad: &[f32], g: Geometry) -> Vec<f32> {
                     sums
                 },
             );
-            if turned.run == g.kernel * share {
+            if turned.run == g.kernel * share && turned.fold == 1 {
                 // Taps beside channels become channels beside taps.
                 transpose(&sums, share, area, row, area);
                 continue;
             }
             for (tap, total) in row.iter_mut().enumerate() {
                 let (c, y, x) = (tap / area, tap / g.kernel % g.kernel, tap % g.kernel);
-                *total = sums[y * turned.run + x * share + c];
+                *total = sums[turned.sum(c, y, x)];
             }
         }
     });
     total
 }
 
-/// Padded pictures with `share` channels side by side.
+/// Padded pictures with `share` channels side by side, and of `fold` rows of pixels those that lie one
+/// below the other.
 #[derive(Debug, Clone, Copy)]
 struct Turned {
     g: Geometry,
     share: usize,
-    /// Floats of a row of pixels.
+    /// The stride, where it divides the kernel: then as many of its rows make one run.
+    fold: usize,
+    /// Floats of `fold` rows of pixels.
     pitch: usize,
-    /// Floats that a kernel's row reads, rounded up to [`STEP`].
+    /// Floats that `fold` rows of the kernel read, rounded up to [`STEP`].
     run: usize,
 }
 
 impl Turned {
     fn new(g: Geometry, share: usize) -> Self {
         let columns = (g.out_width() - 1) * g.stride + g.kernel;
+        let fold = if g.kernel.is_multiple_of(g.stride) {
+            g.stride
+        } else {
+            1
+        };
         Self {
             g,
             share,
-            pitch: columns * share,
-            run: (g.kernel * share).next_multiple_of(STEP),
+            fold,
+            pitch: columns * fold * share,
+            run: (g.kernel * fold * share).next_multiple_of(STEP),
         }
     }
 
     /// Sums of one output channel.
     fn stride(&self) -> usize {
-        self.g.kernel * self.run
+        self.g.kernel / self.fold * self.run
+    }
+
+    /// Where the sum of a tap lies among those of one output channel.
+    fn sum(&self, c: usize, y: usize, x: usize) -> usize {
+        y / self.fold * self.run + (x * self.fold + y % self.fold) * self.share + c
     }
 
     /// Rows of pixels that a picture of a band needs.
@@ -147,8 +161,9 @@ impl Turned {
         let (g, rows) = (&self.g, self.rows(band));
         let mut places = Vec::with_capacity(band.images * band.rows * g.out_width());
         for (image, row) in (0..band.images).flat_map(|i| (0..band.rows).map(move |r| (i, r))) {
-            let start = (image * rows + row * g.stride) * self.pitch;
-            places.extend((0..g.out_width()).map(|n| start + n * g.stride * self.share));
+            let start = (image * rows + row * g.stride) / self.fold * self.pitch;
+            let pixel = self.fold * self.share;
+            places.extend((0..g.out_width()).map(|n| start + n * g.stride * pixel));
         }
         places
     }
@@ -157,18 +172,21 @@ impl Turned {
     fn turn(&self, x: &[f32], band: Band, (first, count): (usize, usize)) -> Vec<f32> {
         let (g, rows) = (&self.g, self.rows(band));
         let plane = g.height * g.width;
-        let mut turned = vec![0f32; band.images * rows * self.pitch + COLUMNS];
+        let pixel = self.fold * self.share;
+        let size = band.images * rows / self.fold * self.pitch;
+        let mut turned = vec![0f32; size + COLUMNS.max(pixel)];
         // Columns of the picture that anyone reads.
-        let width = g.width.min(self.pitch / self.share - g.padding);
+        let width = g.width.min(self.pitch / pixel - g.padding);
         for (image, row) in (0..band.images).flat_map(|i| (0..rows).map(move |r| (i, r))) {
             let y = band.row * g.stride + row;
             if y < g.padding || y >= g.padding + g.height {
                 continue;
             }
             let start = ((band.image + image) * g.c_in + first) * plane + (y - g.padding) * g.width;
-            let target = (image * rows + row) * self.pitch + g.padding * self.share;
-            let target = &mut turned[target..][..width * self.share];
-            transpose(&x[start..], plane, count, target, self.share);
+            let target = (image * rows + row) / self.fold * self.pitch + g.padding * pixel;
+            // The last pixel's other rows lie behind what is written.
+            let target = &mut turned[target + row % self.fold * self.share..][..width * pixel];
+            transpose(&x[start..], plane, count, target, pixel);
         }
         turned
     }
@@ -182,7 +200,7 @@ struct Task<'a> {
     bands: &'a [Band],
     /// First input channel and their number.
     channels: (usize, usize),
-    /// `[C_out]` rows of `[K, run]`.
+    /// `[C_out]` rows of runs.
     sums: Vec<&'a mut [f32]>,
 }
 
@@ -237,20 +255,18 @@ impl Task<'_> {
                 stride,
                 count: g.c_out,
             };
-            for row in 0..g.kernel {
-                for column in (0..run).step_by(COLUMNS) {
-                    let columns = Columns {
-                        values: &turned[row * self.turned.pitch + column..],
-                        offsets: places,
-                        width: COLUMNS.min(run - column),
-                    };
-                    let sums = Sums {
-                        rows: &mut self.sums,
-                        first: row * self.turned.run + column,
-                        add: true,
-                    };
-                    multiply(rows, columns, sums);
-                }
+            for row in 0..g.kernel / self.turned.fold {
+                let columns = Columns {
+                    values: &turned[row * self.turned.pitch..],
+                    offsets: places,
+                    width: run,
+                };
+                let sums = Sums {
+                    rows: &mut self.sums,
+                    first: row * self.turned.run,
+                    add: true,
+                };
+                multiply(rows, columns, sums);
             }
         }
     }

@@ -46,6 +46,7 @@ pub struct RawTrain {
     )]
     cache_features: FeatureMode,
     /// Fixed views per picture whose features are kept; 1 is the picture without augmentation
+    /// [default: 4; 1 when only Detect trains]
     #[arg(long, value_parser = values::positive, value_name = "K", help_heading = "Model")]
     views: Option<usize>,
     /// Precision of kept features: half or single

@@ -20,8 +20,10 @@ use crate::progress::say;
 
 /// Share of the free memory that features may take.
 const MEMORY_SHARE: u64 = 3;
-/// Views per picture unless a person says how many.
+/// Views per picture unless a person says how many: four learn what fresh augmentation does; where only Detect
+/// trains, pictures as they are teach more than augmented ones.
 const VIEWS: usize = 4;
+const VIEWS_FOR_DETECT: usize = 1;
 /// Boxes of a view for each labelled box of a picture: mosaics show four pictures, some twice.
 const BOXES_PER_LABEL: usize = 8;
 
@@ -73,7 +75,7 @@ impl Subject<'_> {
     /// They were asked for and cannot be kept.
     pub fn decide(&self) -> Result<Option<Keeping>> {
         let views = Views {
-            count: self.settings.views.unwrap_or(VIEWS),
+            count: self.settings.views.unwrap_or_else(|| self.usual_views()),
             precision: self.settings.cache_precision,
         };
         let place = match self.settings.cache_features {
@@ -117,6 +119,16 @@ impl Subject<'_> {
             (None, _) => return Err(other_way("ram or disk", "a run of fresh pictures", "off")),
         };
         views.map(|views| self.check(place, views)).transpose()
+    }
+
+    fn usual_views(&self) -> usize {
+        let modules = self.architecture.modules.len();
+        let mut stages = self.plan.stages.iter();
+        if stages.all(|stage| stage.cut.prefix + 1 == modules) {
+            VIEWS_FOR_DETECT
+        } else {
+            VIEWS
+        }
     }
 
     fn check(&self, place: Place, views: Views) -> Result<Keeping> {
