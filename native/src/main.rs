@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod forecast;
 mod interrupt;
 mod loader;
 mod memory;
@@ -11,6 +12,7 @@ mod progress;
 mod results;
 mod run_folder;
 mod training;
+mod usage;
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;

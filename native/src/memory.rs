@@ -26,6 +26,11 @@ impl Status {
     }
 }
 
+/// Memory of the process now, in MiB.
+pub fn resident_mib() -> Option<f64> {
+    Some(Status::read()?.resident_kib as f64 / 1024.0)
+}
+
 /// How much more memory the process holds at its peak than it held when this was made.
 #[derive(Debug)]
 pub struct PeakGrowth {
@@ -43,7 +48,7 @@ impl PeakGrowth {
         }
     }
 
-    /// Growth so far in MiB, without the pages of the program's own file that were read meanwhile.
+    /// Growth of the peak so far in MiB, without the pages of the program's own file that were read meanwhile.
     pub fn mib(&self) -> Option<f64> {
         growth_mib(self.idle?, Status::read()?)
     }

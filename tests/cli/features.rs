@@ -9,7 +9,7 @@ use crate::program::{Outcome, assert_same_run, borrowed, run, training};
 const WRONG_INPUT: i32 = 2;
 
 fn train(folder: &Path, name: &str, more: &[&str]) -> Outcome {
-    let mut flags = vec!["--noplots", "--name", name];
+    let mut flags = vec!["--noplots", "--noforecast", "--name", name];
     if !more.contains(&"--freeze") {
         flags.extend(["--freeze", "10"]);
     }
@@ -93,6 +93,7 @@ fn a_plan_of_stages_keeps_the_features_of_each() {
         5,
         &[
             "--noplots",
+            "--noforecast",
             "--freeze",
             "24; 10@2; 0@4",
             "--cache-features",

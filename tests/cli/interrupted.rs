@@ -24,6 +24,7 @@ fn arguments(name: &str, more: &[&str]) -> Vec<String> {
         "--hyp-set",
         "lr0=0.001",
         "--noplots",
+        "--noforecast",
         "--seed",
         "3",
         "--name",

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod errors;
 mod features;
+mod forecast;
 mod inspect;
 mod interrupted;
 mod program;

@@ -14,10 +14,11 @@ const HEADER: &str = "epoch,train/box_loss,train/obj_loss,train/cls_loss,metrics
 metrics/mAP_0.5,metrics/mAP_0.5:0.95,val/box_loss,val/obj_loss,val/cls_loss,x/lr0,x/lr1,x/lr2";
 
 /// Everything that a run folder holds.
-const RUN_FILES: [&str; 18] = [
+const RUN_FILES: [&str; 19] = [
     "opt.yaml",
     "hyp.yaml",
     "results.csv",
+    "usage.csv",
     "results.png",
     "receipt.json",
     "labels.jpg",
@@ -102,7 +103,17 @@ fn a_run_folder_holds_everything_and_the_receipt_is_equal() {
 #[test]
 fn drift_moves_the_statistics_and_no_parameter() {
     let folder = tempfile::tempdir().unwrap();
-    let args = training(1, &["--freeze", "10", "--freeze-bn", "drift", "--noplots"]);
+    let args = training(
+        1,
+        &[
+            "--freeze",
+            "10",
+            "--freeze-bn",
+            "drift",
+            "--noplots",
+            "--noforecast",
+        ],
+    );
     run(folder.path(), &borrowed(&args))
         .expect_code(0)
         .expect_words(&[
@@ -119,7 +130,16 @@ fn drift_moves_the_statistics_and_no_parameter() {
 #[test]
 fn every_stage_of_a_plan_has_its_receipt() {
     let folder = tempfile::tempdir().unwrap();
-    let args = training(3, &["--freeze", "24; 10@1; 0@2", "--noplots", "--nosave"]);
+    let args = training(
+        3,
+        &[
+            "--freeze",
+            "24; 10@1; 0@2",
+            "--noplots",
+            "--noforecast",
+            "--nosave",
+        ],
+    );
     run(folder.path(), &borrowed(&args)).expect_code(0);
     let receipts = receipts(&folder.path().join("runs/train/exp"));
     let counts: Vec<_> = receipts

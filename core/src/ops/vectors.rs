@@ -73,7 +73,7 @@ impl Lanes for Machine {
 
     #[inline(always)]
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        pulp::Simd::mul_add_f32s(self, a, b, c)
+        pulp::Simd::mul_add_e_f32s(self, a, b, c)
     }
 
     /// Pairs, then fours, then halves change places.

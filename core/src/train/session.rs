@@ -21,7 +21,7 @@ use crate::ops::{self, is_served, square_sum};
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
 /// Pixels that the frozen prefix takes at once on the CPU.
-const GROUP_PIXELS: usize = 1 << 18;
+pub const GROUP_PIXELS: usize = 1 << 18;
 
 /// What happens to the statistics of frozen BatchNorms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

@@ -6,6 +6,7 @@ use clap::Args;
 use frostline::Result;
 use frostline::device::DeviceChoice;
 use frostline::freeze::FreezeSpec;
+use frostline::train::{FreezeNorms, OptimizerKind};
 
 use super::shipped;
 use super::values::{self, ArchitectureSource};
@@ -28,6 +29,12 @@ pub struct RawBench {
     /// Take what is frozen from memory, as train does with --cache-features ram once every view was seen
     #[arg(long, requires = "freeze")]
     cache_features: bool,
+    /// BatchNorm statistics of frozen modules: fixed, or drift as in the reference
+    #[arg(long, default_value = "fixed", value_parser = values::freeze_norms)]
+    freeze_bn: FreezeNorms,
+    /// SGD, Adam or AdamW
+    #[arg(long, default_value_t)]
+    optimizer: OptimizerKind,
     /// Measure inference instead of a training step
     #[arg(long)]
     infer: bool,
@@ -80,6 +87,8 @@ pub struct BenchSettings {
     pub steps: usize,
     pub warmup: usize,
     pub device: DeviceChoice,
+    pub freeze_bn: FreezeNorms,
+    pub optimizer: OptimizerKind,
     pub save_weights: Option<PathBuf>,
     pub json: bool,
 }
@@ -108,6 +117,8 @@ impl RawBench {
             steps: self.steps,
             warmup: self.warmup,
             device: self.device.parse()?,
+            freeze_bn: self.freeze_bn,
+            optimizer: self.optimizer,
             save_weights: self.save_weights,
             json: self.json,
         })

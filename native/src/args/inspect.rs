@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use frostline::device::DeviceChoice;
 use frostline::freeze::FreezeSpec;
 use frostline::{Error, Result};
 
@@ -34,6 +35,12 @@ pub struct RawInspect {
     /// List parameters by name, all or those that match a pattern such as 'model.2.*'
     #[arg(long, num_args = 0..=1, default_missing_value = "*", value_name = "PATTERN")]
     parameters: Option<String>,
+    /// Foretell time and memory of a training step on this machine from short probes
+    #[arg(long)]
+    forecast: bool,
+    /// Device of the forecast: auto, cpu, gpu, gpu:N
+    #[arg(long, default_value = "auto", requires = "forecast")]
+    device: String,
     /// Print json
     #[arg(long)]
     json: bool,
@@ -58,6 +65,8 @@ pub struct InspectSettings {
     pub nc: Option<usize>,
     /// Pattern over names of the parameters to list.
     pub parameters: Option<String>,
+    /// Where to foretell a step, if anywhere.
+    pub forecast: Option<DeviceChoice>,
     pub json: bool,
 }
 
@@ -90,6 +99,10 @@ impl RawInspect {
             batch_size: self.batch_size,
             nc: self.nc,
             parameters: self.parameters,
+            forecast: match self.forecast {
+                true => Some(self.device.parse()?),
+                false => None,
+            },
             json: self.json,
         })
     }

@@ -155,6 +155,9 @@ pub struct RawTrain {
     /// Draw no plots
     #[arg(long, alias = "no-plots", help_heading = "Run")]
     noplots: bool,
+    /// Foretell no time and no memory before training
+    #[arg(long, alias = "no-forecast", help_heading = "Run")]
+    noforecast: bool,
     /// Keep a checkpoint every so many epochs; -1 for off
     #[arg(long, default_value = "-1", value_parser = values::save_period, allow_negative_numbers = true, value_name = "N", help_heading = "Run")]
     save_period: std::option::Option<usize>,
@@ -169,6 +172,7 @@ const ALLOWED_ON_RESUME: &[&str] = &[
     "cache",
     "cache_features",
     "noplots",
+    "noforecast",
 ];
 
 /// Freezing, epochs and size of the run without `--weights`, `--data` and `--cfg`.
@@ -272,6 +276,7 @@ impl RawTrain {
             noval: self.noval,
             noautoanchor: self.noautoanchor,
             noplots: self.noplots,
+            noforecast: self.noforecast,
             cache: self.cache,
             image_weights: self.image_weights,
             device: self.device.parse()?,
@@ -347,6 +352,7 @@ impl RawTrain {
             settings.cache_features = self.cache_features;
         }
         settings.noplots |= self.noplots;
+        settings.noforecast |= self.noforecast;
         settings.resume = Some(from);
         Ok(settings)
     }

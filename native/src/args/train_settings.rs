@@ -44,6 +44,9 @@ pub struct TrainSettings {
     pub noval: bool,
     pub noautoanchor: bool,
     pub noplots: bool,
+    /// Foretell no time and no memory.
+    #[serde(default)]
+    pub noforecast: bool,
     pub cache: Option<CacheMode>,
     pub image_weights: bool,
     pub device: DeviceChoice,

@@ -12,7 +12,7 @@ use frostline::freeze::cache::RamStore;
 use frostline::freeze::{FeatureCache, FeaturePrecision, FreezePlan};
 use frostline::model::{Size, Yolov5};
 use frostline::train::session::image_tensor;
-use frostline::train::{FreezeNorms, Hyp, OptimizerKind, Rates, Session, SessionConfig};
+use frostline::train::{Hyp, Rates, Session, SessionConfig};
 use frostline::weights::{Checkpoint, Precision, transfer, write_atomically};
 use serde::Serialize;
 
@@ -284,9 +284,9 @@ fn config(settings: &BenchSettings) -> SessionConfig {
         batch: settings.batch_size,
         nominal: settings.batch_size,
         imgsz: settings.imgsz,
-        optimizer: OptimizerKind::Sgd,
+        optimizer: settings.optimizer,
         cosine: false,
-        freeze_norms: FreezeNorms::Fixed,
+        freeze_norms: settings.freeze_bn,
         reference_schedule: false,
     }
 }

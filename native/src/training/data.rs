@@ -150,6 +150,33 @@ impl TrainData {
         )
     }
 
+    /// Seconds that one thread takes to make a batch.
+    ///
+    /// # Errors
+    /// Names the picture that cannot be read.
+    pub fn seconds_per_batch(&self) -> Result<f64> {
+        let mut first = self.clone();
+        first.workers = 0;
+        let started = std::time::Instant::now();
+        match first.epoch(0, 0, None)?.next() {
+            Some(batch) => batch.map(|_| started.elapsed().as_secs_f64()),
+            None => Ok(0.0),
+        }
+    }
+
+    /// Bytes of pictures that the loader holds: batches that wait, and per worker one in the making,
+    /// picture by picture and together, and the canvas of a mosaic.
+    pub fn held_bytes(&self) -> usize {
+        let picture = 3 * self.transform.imgsz.pow(2);
+        let canvas = if self.transform.mosaic && self.transform.augment {
+            4 * picture
+        } else {
+            0
+        };
+        let batch = self.batch_size * picture;
+        PREFETCH.max(self.workers) * batch + self.workers * (2 * batch + canvas)
+    }
+
     fn order(&self, epoch: usize, picks: Option<Vec<usize>>) -> Vec<usize> {
         match (&self.transform.rect, picks) {
             (Some(rect), _) => rect.order.clone(),
@@ -176,7 +203,7 @@ impl TrainData {
 /// once holds for later epochs.
 #[derive(Debug, Clone)]
 pub struct ViewData {
-    data: TrainData,
+    pub(super) data: TrainData,
 }
 
 /// A batch at the cut in the making: which pictures, and the pixels that were missing when its epoch began.

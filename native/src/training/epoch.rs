@@ -1,6 +1,8 @@
 //! One epoch of steps, on pixels or on features at the cut.
 
-use burn::tensor::read_sync;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Tensor, read_sync};
 use frostline::data::Batch;
 use frostline::data::class_weights::{
     class_weights, class_weights_by_map, image_weight, weighted_order,
@@ -16,6 +18,9 @@ use super::validation::ValidationFeatures;
 use crate::interrupt;
 use crate::plots;
 use crate::progress::{Progress, say};
+
+/// How often losses are read: a read waits until the device has done its steps.
+const READ_EVERY: Duration = Duration::from_millis(500);
 
 /// Kept features of a freeze stage, and the views that they are of.
 pub(super) struct Kept {
@@ -78,6 +83,11 @@ impl StageCache {
         Some((kept.prefix, kept.validation.as_mut()?))
     }
 
+    /// How many features were computed so far, where they are kept.
+    pub(super) fn computed(&self) -> Option<usize> {
+        Some(self.features.as_ref()?.cache.counts()[0])
+    }
+
     /// Says what the cache of the stage was good for.
     pub(super) fn say_counts(&self) {
         if let Some(Kept { cache, .. }) = &self.features {
@@ -119,7 +129,8 @@ impl Run<'_> {
         picks: Option<Vec<usize>>,
         progress: &Progress,
     ) -> anyhow::Result<()> {
-        for batch in self.train.epoch(at.epoch, at.batch, picks)? {
+        let mut batches = self.train.epoch(at.epoch, at.batch, picks)?;
+        while let Some(batch) = at.meter.wait(|| batches.next()) {
             let mut batch = batch?;
             if at.batch < self.drawn_batches(at) {
                 self.draw(at, &batch)?;
@@ -145,7 +156,8 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let view = cache.view(at.epoch);
         let (kept, drawn) = (cache.kept(view), self.drawn_batches(at));
-        for batch in views.epoch(at.epoch, view, at.batch, picks, kept, drawn)? {
+        let mut batches = views.epoch(at.epoch, view, at.batch, picks, kept, drawn)?;
+        while let Some(batch) = at.meter.wait(|| batches.next()) {
             let mut batch = batch?;
             if let Some(drawn) = batch.drawn.take() {
                 self.draw(at, &drawn)?;
@@ -159,7 +171,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Counts a step, shows it, and ends the run when it must end.
+    /// Counts a step, shows it now and then, and ends the run when it must end.
     fn after_step(
         &self,
         session: &mut Session,
@@ -167,29 +179,50 @@ impl Run<'_> {
         report: StepReport,
         progress: &Progress,
     ) -> anyhow::Result<()> {
-        let items: Vec<f64> = report.items.into_data().iter::<f64>().collect();
-        if items.iter().any(|item| !item.is_finite()) {
-            anyhow::bail!(
-                "epoch {}, batch {}: found a loss of {items:?}, expected finite numbers. \
-                 Lower the rate with --hyp-set lr0={}; the state before this epoch is in {}",
-                at.epoch + 1,
-                at.batch + 1,
-                self.hyp.lr0 / 10.0,
-                self.files.last().display()
-            );
-        }
-        for (sum, item) in at.loss_sums.iter_mut().zip(items) {
-            *sum += item;
-        }
+        at.unread.push(report.items);
         at.batch += 1;
-        let mean = at.loss_sums.map(|sum| sum / at.batch as f64);
-        progress.set_message(format!(
-            "box {:.4} obj {:.4} cls {:.4}",
-            mean[0], mean[1], mean[2]
-        ));
         progress.inc(1);
-        if interrupt::requested() {
+        let interrupted = interrupt::requested();
+        if interrupted || at.read_at.elapsed() >= READ_EVERY || at.batch == self.train.batches() {
+            self.read_losses(at)?;
+            let mean = at.loss_sums.map(|sum| sum / at.batch as f64);
+            progress.set_message(format!(
+                "box {:.4} obj {:.4} cls {:.4}",
+                mean[0], mean[1], mean[2]
+            ));
+        }
+        if interrupted {
             return self.stop(session, at);
+        }
+        Ok(())
+    }
+
+    /// Reads the losses of the steps since the last time, all at once.
+    ///
+    /// # Errors
+    /// When one is not a number.
+    fn read_losses(&self, at: &mut Progression) -> anyhow::Result<()> {
+        let unread = std::mem::take(&mut at.unread);
+        at.read_at = Instant::now();
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let first = at.batch - unread.len();
+        let items: Vec<f64> = Tensor::cat(unread, 0).try_into_data()?.iter().collect();
+        for (step, items) in items.chunks_exact(at.loss_sums.len()).enumerate() {
+            if items.iter().any(|item| !item.is_finite()) {
+                anyhow::bail!(
+                    "epoch {}, batch {}: found a loss of {items:?}, expected finite numbers. \
+                     Lower the rate with --hyp-set lr0={}; the state before this epoch is in {}",
+                    at.epoch + 1,
+                    first + step + 1,
+                    self.hyp.lr0 / 10.0,
+                    self.files.last().display()
+                );
+            }
+            for (sum, item) in at.loss_sums.iter_mut().zip(items) {
+                *sum += item;
+            }
         }
         Ok(())
     }

@@ -222,6 +222,22 @@ impl Subject<'_> {
         stage.cut.maps(self.architecture, side, side)
     }
 
+    /// Bytes of memory that the first epoch's features take: one view in the first stage.
+    ///
+    /// # Errors
+    /// A shape that does not fit the network.
+    pub fn first_bytes(&self, keeping: Keeping) -> Result<u64> {
+        let stage = &self.plan.stages[0];
+        if keeping.place == Place::Disk || stage.cut.prefix == 0 {
+            return Ok(0);
+        }
+        let views = Views {
+            count: 1,
+            ..keeping.views
+        };
+        Ok(self.bytes(&self.maps(stage)?, views))
+    }
+
     /// Bytes of all views of all pictures, with room for their boxes.
     fn bytes(&self, maps: &[Crossing], views: Views) -> u64 {
         let values = maps.iter().map(Crossing::len).sum();

@@ -4,6 +4,7 @@ pub mod checkpoints;
 pub mod data;
 mod epoch;
 pub mod features;
+mod foretold;
 pub mod run;
 pub mod start;
 pub mod validation;

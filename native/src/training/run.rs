@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use burn::tensor::{Device, read_sync};
+use burn::tensor::{Device, Tensor, read_sync};
 use frostline::data::Label;
 use frostline::data::dataset::{DataConfig, Split};
 use frostline::eval::{Metrics, ValidateOptions};
@@ -18,14 +18,18 @@ use super::checkpoints::{Checkpoints, RunRecord, read_last};
 use super::data::{TrainData, ValData, open};
 use super::epoch::StageCache;
 use super::features::{Keeping, Subject};
+use super::foretold::{Foretold, Truth};
 use super::start::{Start, start};
 use super::validation::{print_table, validate, validate_kept};
 use crate::args::{FeatureMode, TrainSettings};
+use crate::forecast;
 use crate::interrupt::{self, Interrupted};
+use crate::memory::PeakGrowth;
 use crate::plots;
 use crate::progress::say;
 use crate::results::{EpochRow, Results};
 use crate::run_folder::RunFolder;
+use crate::usage::{Meter, UsageLog};
 
 /// A run with fewer optimizer steps than this at the reference's 64 pictures per step takes a step per batch.
 const FEW_STEPS: usize = 1000;
@@ -50,6 +54,10 @@ pub(super) struct Progression {
     best_fitness: Option<f64>,
     best_epoch: usize,
     pub(super) class_map: Vec<f64>,
+    /// Losses of steps that nobody has read yet: a read waits for the device.
+    pub(super) unread: Vec<Tensor<1>>,
+    pub(super) read_at: Instant,
+    pub(super) meter: Meter,
 }
 
 pub(super) struct Run<'a> {
@@ -66,6 +74,7 @@ pub(super) struct Run<'a> {
     /// What computes, for those who keep what was computed.
     pub(super) computed_by: String,
     started: Instant,
+    foretold: Option<Foretold>,
 }
 
 /// Trains by `settings`.
@@ -85,6 +94,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         chosen.info.name,
         std::env::consts::ARCH
     );
+    let device_id = chosen.info.id.to_string();
     let device = chosen.info.device;
 
     let resumed = match &settings.resume {
@@ -124,6 +134,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     )?);
     let names = train_set.names.clone();
 
+    let memory = PeakGrowth::start();
     let Start { model, plan } = match &resumed {
         None => start(settings, names.len(), &*train_set, &device)?,
         Some((_, path, (checkpoint, _))) => {
@@ -144,6 +155,11 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     let keeping = match &resumed {
         None => subject.decide()?,
         Some((_, _, (_, record))) => subject.decide_again(record.views)?,
+    };
+    // Of the first epoch, which is when memory is compared.
+    let kept_bytes = match keeping {
+        Some(keeping) => subject.first_bytes(keeping)?,
+        None => 0,
     };
     // Only now, so that a run which cannot start leaves no folder.
     let folder = match &resumed {
@@ -197,6 +213,28 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         reference_schedule: settings.reference_schedule,
     };
     say_plan(&plan, &model, &session_config);
+    let foretold = if settings.noforecast {
+        None
+    } else {
+        Foretold::new(
+            &forecast::Subject {
+                architecture: model.architecture(),
+                plan: &plan,
+                freeze_norms: settings.freeze_bn,
+                optimizer,
+                imgsz: settings.imgsz,
+                batch_size: settings.batch_size,
+                device: &device_id,
+                kept: keeping.is_some(),
+            },
+            &keeping.map_or_else(
+                || train.clone(),
+                |keeping| train.in_views(keeping.views.count).data,
+            ),
+            kept_bytes,
+            memory,
+        )?
+    };
     let mut session = Session::new(model, plan, session_config, &device);
 
     let files = Checkpoints::new(folder.weights()?, names.clone());
@@ -207,6 +245,9 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         best_fitness: None,
         best_epoch: 0,
         class_map: vec![0.0; names.len()],
+        unread: vec![],
+        read_at: Instant::now(),
+        meter: Meter::start(),
     };
     let results = match &resumed {
         Some((_, path, (checkpoint, record))) => {
@@ -218,6 +259,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
                 best_fitness: record.best_fitness,
                 best_epoch: record.best_epoch,
                 class_map: record.class_map.clone(),
+                ..at
             };
             say(&format!(
                 "resuming {} at epoch {}, batch {}",
@@ -255,6 +297,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         device,
         computed_by,
         started: Instant::now(),
+        foretold,
     };
     run.epochs(&mut session, &mut at, results)
 }
@@ -346,11 +389,20 @@ impl Run<'_> {
             self.save(session, at)?;
         }
         let mut cache = StageCache::default();
+        let usage = UsageLog::open(self.folder.file("usage.csv"))?;
+        let mut truth = Truth::default();
         while at.epoch < self.settings.epochs && !self.waited_enough(at) {
             let epoch = at.epoch;
             read_sync(session.begin_epoch(epoch))?;
             cache.enter_stage(self, session)?;
+            let first = at.batch;
+            at.meter = Meter::start();
+            let computed = cache.computed();
             self.epoch(session, at, cache.features.as_mut())?;
+            let used = at.meter.read(epoch, at.batch - first, &self.device);
+            usage.append(&used)?;
+            let found_kept = computed.is_some() && computed == cache.computed();
+            truth.add(&used, found_kept, self.foretold.as_ref());
             let last = epoch + 1 == self.settings.epochs;
             let rates = session.schedule().at(session.iteration().saturating_sub(1));
             let batches = self.train.batches() as f64;
@@ -429,6 +481,7 @@ impl Run<'_> {
             }
         }
         cache.say_counts();
+        truth.say(self.foretold.as_ref());
         self.finish(session, at)
     }
 

@@ -7,6 +7,7 @@ use frostline::{Error, Result};
 use serde::Serialize;
 
 use crate::args::InspectSettings;
+use crate::forecast::Forecast;
 
 /// An architecture and what a freeze does to it.
 #[derive(Debug, Serialize)]
@@ -39,6 +40,9 @@ pub struct Report {
     pub saved: Vec<usize>,
     pub modules: Vec<ModuleRow>,
     pub freeze: Option<FreezeReport>,
+    /// What a step will take on this machine, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// The parameters that the pattern names, all without one.
     pub named_parameters: Vec<NamedParameter>,
 }
@@ -160,6 +164,7 @@ impl Report {
             saved: architecture.saved(),
             modules,
             freeze,
+            forecast: None,
             named_parameters,
         })
     }

@@ -39,6 +39,14 @@ pub fn print(report: &Report, parameters: bool, out: &mut impl Write) -> Result<
             print_stage(freeze, stage, report, out)?;
         }
     }
+    if let Some(forecast) = &report.forecast {
+        writeln!(
+            out,
+            "
+a training step of {} pictures on this machine: {forecast} (foretold from probes of {:.1} s)",
+            report.batch_size, forecast.probes_s
+        )?;
+    }
     if parameters {
         writeln!(out)?;
         named(&report.named_parameters, out)?;

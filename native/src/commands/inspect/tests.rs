@@ -13,6 +13,7 @@ fn settings(size: Size, nc: usize, freeze: Option<&str>) -> InspectSettings {
         batch_size: 16,
         nc: Some(nc),
         parameters: None,
+        forecast: None,
         json: true,
     }
 }
