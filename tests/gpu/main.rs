@@ -7,5 +7,4 @@ mod letterbox;
 #[path = "../parity/network.rs"]
 mod network;
 mod ops;
-mod ratios;
 mod training;

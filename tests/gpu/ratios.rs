@@ -1,5 +1,7 @@
 //! What the kernels cost beside Burn's composition of the same:
-//! `cargo test --release --package frostline-tests --test gpu -- --ignored --nocapture ratios`.
+//! `cargo bench --package frostline-tests --bench gpu`.
+
+mod adapter;
 
 use std::time::Instant;
 
@@ -9,8 +11,6 @@ use frostline::model::detect::decode;
 use frostline::model::{Architecture, Size};
 use frostline::ops;
 use frostline_shaders::{ColourMap, Letterbox};
-
-use crate::adapter;
 
 /// Pairs of runs; the medians are compared.
 const ROUNDS: usize = 7;
@@ -226,10 +226,9 @@ fn boxes(device: &Device) {
     }
 }
 
-#[test]
-#[ignore = "prints ratios and asserts nothing"]
-fn ratios() {
+fn main() {
     let Some(adapter) = adapter::open() else {
+        println!("not run: there is no GPU, not even a software one");
         return;
     };
     println!("{:56} {:>9} {:>9}     ratio", "", "ours", "Burn's");

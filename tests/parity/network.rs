@@ -8,7 +8,7 @@ use frostline_tests::{golden, golden_tensors};
 use serde_json::Value;
 
 pub fn golden_model(device: &Device) -> Yolov5 {
-    let checkpoint = Checkpoint::read(&golden("model/yolov5n_nc3_pickled_half.pt"))
+    let checkpoint = Checkpoint::read(golden("model/yolov5n_nc3_pickled_half.pt"))
         .expect("the golden checkpoint");
     let mut model = Yolov5::new(Architecture::yolov5(Size::N, 3), 0, device);
     model.load(&checkpoint.tensors, device);

@@ -30,8 +30,6 @@ mod parallel;
 mod picture;
 mod pixels;
 mod planes;
-#[cfg(test)]
-mod profile;
 mod pyramid;
 mod room;
 mod silu;

@@ -199,7 +199,7 @@ mod tests {
         // Lengths around the block and the conversion's lanes.
         for length in [1, 7, 511, 512, 513, 1031] {
             let map: Vec<f32> = (0..length).map(|i| (i as f32 - 300.0) * 0.37).collect();
-            let (_, out) = round_trip(&[map.clone()], FeaturePrecision::Half);
+            let (_, out) = round_trip(std::slice::from_ref(&map), FeaturePrecision::Half);
             for (value, out) in map.iter().zip(&out[0]) {
                 assert_eq!(*out, f16::from_f32(*value).to_f32());
             }
