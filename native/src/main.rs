@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod compare;
 mod forecast;
 mod interrupt;
 mod loader;
@@ -67,6 +68,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),
         Command::DataCheck(settings) => commands::data::check(&settings, &mut io::stdout().lock()),
         Command::DataSynth(settings) => commands::data::synth(&settings),
+        Command::Compare(settings) => compare::run(&settings),
         Command::Bench(settings) => commands::bench::run(&settings, &mut io::stdout().lock()),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),

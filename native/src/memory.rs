@@ -31,6 +31,16 @@ pub fn resident_mib() -> Option<f64> {
     Some(Status::read()?.resident_kib as f64 / 1024.0)
 }
 
+/// Memory of the machine in MiB.
+pub fn total_mib() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
 /// How much more memory the process holds at its peak than it held when this was made.
 #[derive(Debug)]
 pub struct PeakGrowth {

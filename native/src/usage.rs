@@ -156,6 +156,60 @@ impl UsageLog {
     }
 }
 
+/// The epochs of a `usage.csv`. Of an epoch that was interrupted the last part stays.
+///
+/// # Errors
+/// When it cannot be read, with the line that is none.
+pub fn read(path: &std::path::Path) -> Result<Vec<EpochUsage>> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let mut epochs: Vec<EpochUsage> = vec![];
+    for (number, line) in text.lines().enumerate().skip(1) {
+        let usage = parse(line).ok_or_else(|| {
+            Error::input(
+                format!("{}:{}", path.display(), number + 1),
+                line,
+                HEADER,
+                "Delete the line",
+            )
+        })?;
+        epochs.retain(|known| known.epoch < usage.epoch);
+        epochs.push(usage);
+    }
+    Ok(epochs)
+}
+
+fn parse(line: &str) -> Option<EpochUsage> {
+    let cells: Vec<&str> = line.split(',').collect();
+    let [
+        epoch,
+        seconds,
+        steps,
+        _,
+        compute,
+        cpu,
+        process,
+        allocated,
+        reserved,
+    ] = cells[..]
+    else {
+        return None;
+    };
+    let optional = |cell: &str| match cell {
+        "" => Some(None),
+        cell => cell.parse().ok().map(Some),
+    };
+    let device: Option<f64> = optional(allocated)?;
+    Some(EpochUsage {
+        epoch: epoch.parse().ok()?,
+        seconds: seconds.parse().ok()?,
+        steps: steps.parse().ok()?,
+        compute_share: compute.parse().ok()?,
+        cpu_share: optional(cpu)?,
+        process_mib: optional(process)?,
+        device_mib: device.zip(optional(reserved)?).map(|(a, r)| [a, r]),
+    })
+}
+
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
@@ -214,5 +268,11 @@ mod tests {
         again.append(&usage).unwrap();
         let text = std::fs::read_to_string(folder.path().join("usage.csv")).unwrap();
         assert_eq!(text.lines().count(), 3);
+        assert_eq!(read(&folder.path().join("usage.csv")).unwrap(), [usage]);
+        std::fs::write(folder.path().join("usage.csv"), format!("{HEADER}\n1,x\n")).unwrap();
+        let error = read(&folder.path().join("usage.csv"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("usage.csv:2"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 //! command, which the rest of the program trusts.
 
 mod bench;
+mod compare;
 mod data;
 mod detect;
 mod inspect;
@@ -19,6 +20,7 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use bench::{BenchCase, BenchSettings};
+pub use compare::CompareSettings;
 pub use data::{CheckSettings, SynthSettings};
 pub use detect::DetectSettings;
 pub use inspect::{InspectSettings, Subject};
@@ -60,6 +62,9 @@ enum Raw {
     /// Measure the time and memory of a training step or of inference on this machine
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Bench(bench::RawBench),
+    /// Train several freeze plans on the same data and report what each gains and costs
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Compare(Box<compare::RawCompare>),
     /// List the devices that --device can name
     #[command(infer_long_args = true)]
     Devices(RawDevices),
@@ -83,6 +88,7 @@ pub enum Command {
     Detect(DetectSettings),
     Inspect(InspectSettings),
     Bench(BenchSettings),
+    Compare(CompareSettings),
     Devices { json: bool },
     DataCheck(CheckSettings),
     DataSynth(SynthSettings),
@@ -132,6 +138,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
         Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),
         Raw::Bench(raw) => Command::Bench(raw.settle(&mut notes)?),
+        Raw::Compare(raw) => {
+            let inner = matches.subcommand_matches("compare").unwrap_or(&matches);
+            Command::Compare(raw.settle(&given, inner)?)
+        }
         Raw::Devices(raw) => Command::Devices { json: raw.json },
         Raw::Data(data::RawData::Check(raw)) => Command::DataCheck(raw.settle()),
         Raw::Data(data::RawData::Synth(raw)) => Command::DataSynth(raw.settle()?),

@@ -185,6 +185,16 @@ const BATCH_SIZE: usize = 16;
 const IMGSZ: usize = 640;
 
 impl RawTrain {
+    /// What is frozen, a plan per value.
+    pub(super) fn plans(&self) -> Vec<String> {
+        self.freeze.clone()
+    }
+
+    /// Project, name and seed.
+    pub(super) fn place_and_seed(&self) -> (PathBuf, String, u64) {
+        (self.project.clone(), self.name.clone(), self.seed)
+    }
+
     /// Checks the flags and settles them. `given` holds the ids of the flags that were typed;
     /// lines for the log go to `notes`.
     ///

@@ -116,7 +116,7 @@ impl Axes<'_> {
 }
 
 /// Round values along an axis.
-struct Ticks {
+pub struct Ticks {
     first: f64,
     step: f64,
     count: usize,
@@ -125,7 +125,7 @@ struct Ticks {
 
 impl Ticks {
     /// For an axis in either direction.
-    fn new([from, to]: [f64; 2], at_most: usize, least_step: f64) -> Self {
+    pub fn new([from, to]: [f64; 2], at_most: usize, least_step: f64) -> Self {
         let (low, high) = (from.min(to), from.max(to));
         let span = (high - low).max(f64::MIN_POSITIVE);
         let raw = span / at_most.clamp(2, 10) as f64;
@@ -147,11 +147,11 @@ impl Ticks {
         }
     }
 
-    fn values(&self) -> impl Iterator<Item = f64> {
+    pub fn values(&self) -> impl Iterator<Item = f64> {
         (0..self.count).map(|i| self.first + self.step * i as f64)
     }
 
-    fn label(&self, value: f64) -> String {
+    pub fn label(&self, value: f64) -> String {
         // Adding 0 turns −0 into 0.
         let value = if value.abs() < self.step / 2.0 {
             0.0

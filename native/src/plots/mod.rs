@@ -3,10 +3,10 @@
 //! Everything is drawn on an [`image::RgbImage`] with the few strokes of [`draw`] and [`text`]: lines
 //! and letters come out antialiased and are placed to a fraction of a pixel, in charts and on photographs alike.
 
-mod axes;
-mod color;
-mod draw;
-mod text;
+pub mod axes;
+pub mod color;
+pub mod draw;
+pub mod text;
 
 pub mod annotate;
 pub mod batch;
