@@ -9,6 +9,7 @@ pub mod address;
 pub mod command;
 pub mod edit;
 pub mod figures;
+pub mod messages;
 pub mod picture;
 pub mod scene;
 pub mod words;
