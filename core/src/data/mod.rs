@@ -18,6 +18,7 @@ pub mod kmeans;
 pub mod labels;
 pub mod letterbox;
 mod listing;
+pub mod memory;
 pub mod mosaic;
 pub mod picture;
 pub mod problem;

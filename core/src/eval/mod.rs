@@ -1,17 +1,21 @@
 //! NMS, average precision, confusion matrix, validation.
 
+pub mod activation;
 pub mod augment;
 pub mod average_precision;
 pub mod confusion;
 pub mod detect;
 pub mod evaluator;
+pub mod kept;
 pub mod matching;
 pub mod nms;
 pub mod validate;
 
+pub use activation::{Activation, activation};
 pub use confusion::ConfusionMatrix;
 pub use detect::{detect, detect_rgba, from_heads};
 pub use evaluator::{ClassMetrics, Curves, Evaluator, Metrics};
+pub use kept::KeptValidation;
 pub use nms::{NmsOptions, nms};
 pub use validate::{ValidateOptions, Validation, Validator};
 

@@ -3,6 +3,10 @@
 #[cfg(feature = "engine")]
 pub mod at_cut;
 #[cfg(feature = "engine")]
+pub mod choice;
+#[cfg(feature = "engine")]
+pub mod drift;
+#[cfg(feature = "engine")]
 pub mod ema;
 pub mod hyp;
 #[cfg(feature = "engine")]
@@ -10,11 +14,17 @@ pub mod optimizer;
 #[cfg(feature = "engine")]
 pub mod receipt;
 #[cfg(feature = "engine")]
+pub mod record;
+#[cfg(feature = "engine")]
+pub mod run;
+#[cfg(feature = "engine")]
 pub mod schedule;
 #[cfg(feature = "engine")]
 pub mod session;
 #[cfg(feature = "engine")]
 pub mod snapshot;
+#[cfg(feature = "engine")]
+pub mod start;
 
 #[cfg(feature = "engine")]
 pub use at_cut::FeatureBatch;
@@ -24,6 +34,8 @@ pub use optimizer::OptimizerKind;
 #[cfg(feature = "engine")]
 pub use receipt::Receipt;
 #[cfg(feature = "engine")]
+pub use run::{Run, RunSettings};
+#[cfg(feature = "engine")]
 pub use schedule::{Rates, Schedule};
 #[cfg(feature = "engine")]
-pub use session::{FreezeNorms, Session, SessionConfig, StepReport};
+pub use session::{FreezeNorms, GradientSquares, Session, SessionConfig, StepReport};

@@ -1,6 +1,6 @@
 //! One training session, the same natively and in the browser.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::{Device, Gradients, Tensor};
 
@@ -17,6 +17,7 @@ use crate::model::architecture::ParameterKind;
 use crate::model::state::{Held, take};
 use crate::model::{BatchNorm, Features, Mode, Visitor, Yolov5};
 use crate::ops::{self, is_served, square_sum};
+use crate::weights::names::module_index;
 
 /// Gradients are scaled down to this total norm.
 const CLIP_NORM: f64 = 10.0;
@@ -68,8 +69,36 @@ pub struct StepReport {
     pub total: Tensor<1>,
     /// `[1]`: norm of the gradients before clipping, when the optimizer stepped.
     pub gradient_norm: Option<Tensor<1>>,
+    /// The gradients before clipping, parameter by parameter, when the optimizer stepped.
+    pub gradients: Option<GradientSquares>,
     /// The rates in force.
     pub rates: Rates,
+}
+
+/// Squared norms of gradients.
+#[derive(Debug, Clone)]
+pub struct GradientSquares {
+    /// The module of each parameter.
+    modules: Vec<usize>,
+    /// `[P]`, one per parameter.
+    squares: Tensor<1>,
+}
+
+impl GradientSquares {
+    /// The norm of the gradient of each module that learns.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn by_module(self) -> Result<Vec<(usize, f64)>> {
+        let squares = self.squares.into_data_async().await;
+        let squares = squares.map_err(crate::device::failed)?;
+        let mut sums = BTreeMap::new();
+        for (module, square) in self.modules.into_iter().zip(squares.iter::<f64>()) {
+            *sums.entry(module).or_insert(0.0) += square;
+        }
+        let modules = sums.into_iter();
+        Ok(modules.map(|(module, sum)| (module, sum.sqrt())).collect())
+    }
 }
 
 /// Model, freeze plan, optimizer, schedule and EMA.
@@ -289,15 +318,17 @@ impl Session {
         let inputs = self.model.detect_inputs(&features);
         drop(features);
         let output = self.loss.of_features(self.model.detect(), inputs, targets);
-        let mut gradients = output.total.backward();
+        let mut found = output.total.backward();
         self.model.visit(&mut Collect {
-            gradients: &mut gradients,
+            gradients: &mut found,
             pending: &mut self.pending,
         });
 
-        let mut gradient_norm = None;
+        let (mut gradient_norm, mut gradients) = (None, None);
         if self.iteration as i64 - self.stepped_at >= rates.accumulate as i64 {
-            gradient_norm = Some(self.update(&rates));
+            let (norm, squares) = self.update(&rates);
+            gradient_norm = Some(norm);
+            gradients = squares;
             self.stepped_at = self.iteration as i64;
         }
         self.iteration += 1;
@@ -305,12 +336,17 @@ impl Session {
             items: output.items.without_autodiff(),
             total: output.total.without_autodiff(),
             gradient_norm,
+            gradients,
             rates,
         }
     }
 
-    fn update(&mut self, rates: &Rates) -> Tensor<1> {
-        let (norm, factor) = clip(&self.pending, &self.device);
+    fn update(&mut self, rates: &Rates) -> (Tensor<1>, Option<GradientSquares>) {
+        let Clip {
+            norm,
+            factor,
+            squares,
+        } = clip(&self.pending, &self.device);
         self.model.visit(&mut Update {
             pending: &mut self.pending,
             optimizer: &mut self.optimizer,
@@ -319,7 +355,7 @@ impl Session {
         });
         self.pending.clear();
         self.ema.update(&mut self.model);
-        norm
+        (norm, squares)
     }
 
     /// Re-applies the stage: frozen tensors become plain, training ones record gradients.
@@ -362,8 +398,17 @@ pub fn image_tensor(batch: &Batch, device: &Device) -> Tensor<4> {
     ops::image(&batch.pixels, batch.shape, device)
 }
 
-/// Total norm of the gradients and the factor that brings it to at most [`CLIP_NORM`]; both `[1]`.
-fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Tensor<1>) {
+/// What scales the gradients of a step.
+struct Clip {
+    /// `[1]`, the total norm.
+    norm: Tensor<1>,
+    /// `[1]`, what brings it to at most [`CLIP_NORM`].
+    factor: Tensor<1>,
+    /// Its parts; none without gradients.
+    squares: Option<GradientSquares>,
+}
+
+fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> Clip {
     // Sorted, so that the sum does not depend on the map's order.
     let mut names: Vec<&String> = pending.keys().collect();
     names.sort();
@@ -371,10 +416,16 @@ fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Te
         .iter()
         .map(|name| square_sum(pending[*name].clone()))
         .collect();
-    let norm = if squares.is_empty() {
-        Tensor::zeros([1], device)
-    } else {
-        Tensor::cat(squares, 0).sum().sqrt()
+    let squares = (!squares.is_empty()).then(|| GradientSquares {
+        modules: names
+            .iter()
+            .map(|name| module_index(name).unwrap_or_default())
+            .collect(),
+        squares: Tensor::cat(squares, 0),
+    });
+    let norm = match &squares {
+        None => Tensor::zeros([1], device),
+        Some(GradientSquares { squares, .. }) => squares.clone().sum().sqrt(),
     };
     let factor = norm
         .clone()
@@ -382,7 +433,11 @@ fn clip(pending: &HashMap<String, Tensor<1>>, device: &Device) -> (Tensor<1>, Te
         .recip()
         .mul_scalar(CLIP_NORM)
         .clamp_max(1.0);
-    (norm, factor)
+    Clip {
+        norm,
+        factor,
+        squares,
+    }
 }
 
 struct Apply<'a> {

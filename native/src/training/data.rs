@@ -323,27 +323,38 @@ impl ValData {
         batches.map(|(pictures, shape)| (pictures.len(), shape))
     }
 
-    /// All batches.
+    /// The batches from number `first` on.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn load(&self) -> Result<Loader<Batch>> {
+    pub fn load(&self, first: usize) -> Result<Loader<Batch>> {
         let this = self.clone();
-        Loader::new(0..self.batches(), self.workers, PREFETCH, move |number| {
-            let Some((indices, shape)) = this.rect.batches().nth(number) else {
-                return Err(Error::input(
-                    "validation",
-                    format!("batch {number}"),
-                    "a batch of the set",
-                    "",
-                ));
-            };
-            let samples = indices
-                .iter()
-                .map(|&index| val_sample(&*this.dataset, index, shape))
-                .collect::<Result<Vec<_>>>()?;
-            batch(samples)
-        })
+        Loader::new(
+            first..self.batches(),
+            self.workers,
+            PREFETCH,
+            move |number| this.batch(number),
+        )
+    }
+
+    /// Batch `number`.
+    ///
+    /// # Errors
+    /// Names the picture that cannot be read.
+    pub fn batch(&self, number: usize) -> Result<Batch> {
+        let Some((indices, shape)) = self.rect.batches().nth(number) else {
+            return Err(Error::input(
+                "validation",
+                format!("batch {number}"),
+                "a batch of the set",
+                "",
+            ));
+        };
+        let samples = indices
+            .iter()
+            .map(|&index| val_sample(&*self.dataset, index, shape))
+            .collect::<Result<Vec<_>>>()?;
+        batch(samples)
     }
 
     /// Number of pictures.

@@ -8,13 +8,13 @@ use frostline::data::class_weights::{
     class_weights, class_weights_by_map, image_weight, weighted_order,
 };
 use frostline::data::transform::{epoch_rng, multi_scale_size, resize_batch, rng_for};
+use frostline::eval::KeptValidation;
 use frostline::freeze::FeatureCache;
 use frostline::train::{Session, StepReport};
 
 use super::data::ViewData;
 use super::features::Subject;
 use super::run::{DRAWN_BATCHES, Progression, Run};
-use super::validation::ValidationFeatures;
 use crate::interrupt;
 use crate::plots;
 use crate::progress::{Progress, say};
@@ -26,10 +26,8 @@ const READ_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Kept {
     cache: FeatureCache,
     views: ViewData,
-    /// Modules before the cut.
-    prefix: usize,
     /// Those of validation, when there is memory for them.
-    validation: Option<ValidationFeatures>,
+    validation: Option<KeptValidation>,
 }
 
 /// The features that are kept in the stage under way.
@@ -71,16 +69,14 @@ impl StageCache {
         self.features = Some(Kept {
             cache,
             views: run.train.in_views(keeping.views.count),
-            prefix: cut.prefix,
-            validation: fits.then(ValidationFeatures::default),
+            validation: fits.then(|| KeptValidation::new(cut.prefix)),
         });
         Ok(())
     }
 
-    /// Modules before the cut, and what validation keeps of them.
-    pub(super) fn validation(&mut self) -> Option<(usize, &mut ValidationFeatures)> {
-        let kept = self.features.as_mut()?;
-        Some((kept.prefix, kept.validation.as_mut()?))
+    /// What validation keeps.
+    pub(super) fn validation(&mut self) -> Option<&mut KeptValidation> {
+        self.features.as_mut()?.validation.as_mut()
     }
 
     /// How many features were computed so far, where they are kept.

@@ -4,38 +4,23 @@ use burn::tensor::read_sync;
 use frostline::data::cache::free_memory_bytes;
 use frostline::data::dataset::Dataset;
 use frostline::freeze::cache::{
-    Augmentation, FeatureCache, FeatureStore, FileStore, Key, RamStore, entry_bytes,
+    Augmentation, FeatureCache, FeatureStore, FileStore, Key, RamStore,
 };
 use frostline::freeze::prefix::Crossing;
-use frostline::freeze::{Cut, FeaturePrecision, FreezePlan, Stage};
+use frostline::freeze::{Cut, FreezePlan, Stage};
 use frostline::model::Architecture;
+use frostline::train::choice::{self, FeatureRoom, reason_against_keeping};
+use frostline::train::record::Views;
 use frostline::train::{FreezeNorms, Session};
 use frostline::{Error, Result};
-use serde::{Deserialize, Serialize};
 
 use super::data::ValData;
-use super::validation::ValidationFeatures;
+use super::validation::features_bytes;
 use crate::args::{FeatureMode, TrainSettings};
 use crate::progress::say;
 
 /// Share of the free memory that features may take.
 const MEMORY_SHARE: u64 = 3;
-/// Views per picture unless a person says how many: four learn what fresh augmentation does; where only Detect
-/// trains, pictures as they are teach more than augmented ones.
-const VIEWS: usize = 4;
-const VIEWS_FOR_DETECT: usize = 1;
-/// Boxes of a view for each labelled box of a picture: mosaics show four pictures, some twice.
-const BOXES_PER_LABEL: usize = 8;
-
-/// What is learnt from: fixed views of each picture. Part of a run's record, because a resumed run must go
-/// on with the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Views {
-    /// Views per picture.
-    pub count: usize,
-    /// What their features are rounded to.
-    pub precision: FeaturePrecision,
-}
 
 /// Where features are kept. What is learnt does not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +60,8 @@ impl Subject<'_> {
     /// They were asked for and cannot be kept.
     pub fn decide(&self) -> Result<Option<Keeping>> {
         let views = Views {
-            count: self.settings.views.unwrap_or_else(|| self.usual_views()),
+            count: (self.settings.views)
+                .unwrap_or_else(|| choice::views(self.plan, self.architecture)),
             precision: self.settings.cache_precision,
         };
         let place = match self.settings.cache_features {
@@ -119,16 +105,6 @@ impl Subject<'_> {
             (None, _) => return Err(other_way("ram or disk", "a run of fresh pictures", "off")),
         };
         views.map(|views| self.check(place, views)).transpose()
-    }
-
-    fn usual_views(&self) -> usize {
-        let modules = self.architecture.modules.len();
-        let mut stages = self.plan.stages.iter();
-        if stages.all(|stage| stage.cut.prefix + 1 == modules) {
-            VIEWS_FOR_DETECT
-        } else {
-            VIEWS
-        }
     }
 
     fn check(&self, place: Place, views: Views) -> Result<Keeping> {
@@ -181,16 +157,9 @@ impl Subject<'_> {
         if let Some(obstacle) = self.obstacle() {
             return Ok(Some(obstacle));
         }
-        if self.plan.stages.len() > 1 {
-            let reason =
-                "a plan of several stages (--cache-features ram keeps them stage by stage)";
-            return Ok(Some(reason.to_owned()));
-        }
-        if self.settings.epochs <= views.count {
-            return Ok(Some(format!(
-                "{} epochs would see none of {} views twice",
-                self.settings.epochs, views.count
-            )));
+        let against = reason_against_keeping(self.plan, self.settings.epochs, views.count);
+        if against.is_some() {
+            return Ok(against);
         }
         let (need, may) = (self.most_bytes(views)?, memory_bytes());
         let reason = "; --cache-features disk keeps them on the disk";
@@ -240,15 +209,13 @@ impl Subject<'_> {
 
     /// Bytes of all views of all pictures, with room for their boxes.
     fn bytes(&self, maps: &[Crossing], views: Views) -> u64 {
-        let values = maps.iter().map(Crossing::len).sum();
-        let pictures = self.dataset.items.len() as u64;
-        let boxes = self.dataset.counts.boxes * BOXES_PER_LABEL;
-        let empty = entry_bytes(0, values, views.precision) as u64;
-        let labels = entry_bytes(boxes, 0, views.precision) as u64;
-        // A file notes where each begins.
-        let note = 64;
-        (views.count as u64)
-            .saturating_mul(pictures.saturating_mul(empty + note).saturating_add(labels))
+        let room = FeatureRoom {
+            pictures: self.dataset.items.len(),
+            boxes: self.dataset.counts.boxes,
+            views: views.count,
+            precision: views.precision,
+        };
+        room.bytes(maps)
     }
 
     /// Whether the features of validation fit into memory beside those of training.
@@ -260,7 +227,7 @@ impl Subject<'_> {
             Place::Ram => self.most_bytes(keeping.views)?,
             Place::Disk => 0,
         };
-        let validation = ValidationFeatures::bytes(val, cut, self.architecture)?;
+        let validation = features_bytes(val, cut, self.architecture)?;
         Ok(training.saturating_add(validation) <= memory_bytes())
     }
 

@@ -10,16 +10,19 @@ use frostline::data::dataset::{DataConfig, Split};
 use frostline::eval::{Metrics, ValidateOptions};
 use frostline::freeze::FreezePlan;
 use frostline::loss::DetectionLoss;
-use frostline::model::Yolov5;
+use frostline::model::{Architecture, Yolov5};
+use frostline::train::choice::{self, NOMINAL, OptimizerChoice};
+use frostline::train::record::RunRecord;
 use frostline::train::snapshot::SessionRecord;
+use frostline::train::start::Start;
 use frostline::train::{FreezeNorms, Hyp, OptimizerKind, Receipt, Session, SessionConfig};
 
-use super::checkpoints::{Checkpoints, RunRecord, read_last};
+use super::checkpoints::{Checkpoints, read_last};
 use super::data::{TrainData, ValData, open};
 use super::epoch::StageCache;
 use super::features::{Keeping, Subject};
 use super::foretold::{Foretold, Truth};
-use super::start::{Start, start};
+use super::start::start;
 use super::validation::{print_table, validate, validate_kept};
 use crate::args::{FeatureMode, TrainSettings};
 use crate::forecast;
@@ -31,21 +34,8 @@ use crate::results::{EpochRow, Results};
 use crate::run_folder::RunFolder;
 use crate::usage::{Meter, UsageLog};
 
-/// A run with fewer optimizer steps than this at the reference's 64 pictures per step takes a step per batch.
-const FEW_STEPS: usize = 1000;
-/// The reference's pictures per optimizer step.
-const NOMINAL: usize = 64;
 /// Training batches and validation batches that are drawn.
 pub(super) const DRAWN_BATCHES: usize = 3;
-/// The rate with which Adam trains when only Detect does. Its gradients are small and of very unequal size: with SGD
-/// at the usual rate it hardly moves, at a twentyfold rate its objectness bias swings.
-const DETECT_ONLY_RATE: f64 = 0.01;
-
-/// Below this many optimizer steps SGD at the usual rate has hardly begun to move.
-const VERY_FEW_STEPS: usize = 150;
-/// The rate with which AdamW trains then.
-const VERY_FEW_STEPS_RATE: f64 = 0.003;
-
 /// Where a run stands; what of it must survive an interruption goes into [`RunRecord`].
 pub(super) struct Progression {
     pub(super) epoch: usize,
@@ -135,15 +125,15 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     let names = train_set.names.clone();
 
     let memory = PeakGrowth::start();
-    let Start { model, plan } = match &resumed {
-        None => start(settings, names.len(), &*train_set, &device)?,
+    let (model, plan) = match &resumed {
+        None => {
+            let Start { model, plan, .. } = start(settings, names.len(), &*train_set, &device)?;
+            (model, plan)
+        }
         Some((_, path, (checkpoint, _))) => {
             let architecture = super::start::architecture_of(checkpoint, path, names.len())?;
             let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
-            Start {
-                model: Yolov5::new(architecture, settings.seed, &device),
-                plan,
-            }
+            (Yolov5::new(architecture, settings.seed, &device), plan)
         }
     };
     let subject = Subject {
@@ -195,8 +185,8 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         None => {
             let nominal = nominal_batch(settings, train.batches());
             let pictures = settings.epochs * train.batches() * settings.batch_size;
-            let modules = model.architecture().modules.len();
-            let (optimizer, hyp) = choose_optimizer(settings, &plan, modules, pictures / nominal);
+            let (optimizer, hyp) =
+                choose_optimizer(settings, &plan, model.architecture(), pictures / nominal);
             (optimizer, hyp, nominal)
         }
     };
@@ -302,36 +292,22 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     run.epochs(&mut session, &mut at, results)
 }
 
-/// Optimizer and hyperparameters: a person's, or what gets furthest when only Detect trains or when
-/// there are very few steps, and nobody chose.
+/// Optimizer and hyperparameters: a person's, or what gets furthest when nobody chose.
 fn choose_optimizer(
     settings: &TrainSettings,
     plan: &FreezePlan,
-    modules: usize,
+    architecture: &Architecture,
     steps: usize,
 ) -> (OptimizerKind, Hyp) {
     let mut hyp = settings.hyp.clone();
     if settings.lr0_given || settings.optimizer_given || settings.reference_schedule {
         return (settings.optimizer, hyp);
     }
-    let mut stages = plan.stages.iter();
-    let (kind, rate, why) = if stages.all(|stage| stage.cut.prefix + 1 == modules) {
-        (
-            OptimizerKind::Adam,
-            DETECT_ONLY_RATE,
-            "only Detect trains".to_owned(),
-        )
-    } else if steps < VERY_FEW_STEPS {
-        (
-            OptimizerKind::AdamW,
-            VERY_FEW_STEPS_RATE,
-            format!("only {steps} optimizer steps"),
-        )
-    } else {
+    let Some(choice) = OptimizerChoice::of(plan, architecture, steps) else {
         return (settings.optimizer, hyp);
     };
-    hyp.lr0 = rate;
-    hyp.warmup_bias_lr = rate;
+    choice.apply(&mut hyp);
+    let OptimizerChoice { kind, rate, why } = choice;
     say(&format!(
         "{why}: {kind} with lr0 {rate} (--optimizer or --hyp-set lr0=… decide otherwise)"
     ));
@@ -343,18 +319,16 @@ fn nominal_batch(settings: &TrainSettings, batches: usize) -> usize {
     if let Some(nominal) = settings.nominal_batch {
         return nominal;
     }
-    let pictures = settings.epochs * batches * settings.batch_size;
-    if settings.reference_schedule
-        || settings.batch_size >= NOMINAL
-        || pictures / NOMINAL >= FEW_STEPS
-    {
+    if settings.reference_schedule {
         return NOMINAL;
     }
-    say(&format!(
-        "short run: an optimizer step per batch of {} instead of per {NOMINAL} pictures",
-        settings.batch_size
-    ));
-    settings.batch_size
+    let nominal = choice::nominal_batch(settings.epochs, batches, settings.batch_size);
+    if nominal < NOMINAL {
+        say(&format!(
+            "short run: an optimizer step per batch of {nominal} instead of per {NOMINAL} pictures"
+        ));
+    }
+    nominal
 }
 
 fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
@@ -417,9 +391,9 @@ impl Run<'_> {
             if !self.settings.noval || last {
                 let mut model = session.ema.model.fold();
                 let validation = match cache.validation() {
-                    Some((prefix, kept)) => {
+                    Some(kept) => {
                         let (val, device) = (&self.val, &self.device);
-                        validate_kept(&mut model, prefix, val, Some(&loss), device, kept)
+                        validate_kept(&mut model, val, Some(&loss), device, kept)
                     }
                     None => validate(
                         &mut model,

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use burn::tensor::{Device, read_sync};
 use frostline::data::Source;
-use frostline::data::anchors::autoanchor;
-use frostline::data::transform::epoch_rng;
-use frostline::freeze::FreezePlan;
+use frostline::data::anchors::AnchorReport;
 use frostline::model::{Architecture, Yolov5};
-use frostline::weights::{Checkpoint, transfer};
+use frostline::train::start::{self as library, Start, StartOptions};
+use frostline::weights::Checkpoint;
 use frostline::{Error, Result};
 
 use crate::args::{ArchitectureSource, TrainSettings};
@@ -36,27 +35,10 @@ pub fn architecture(source: &ArchitectureSource, nc: usize) -> Result<Architectu
 /// # Errors
 /// When the file does not say what it is.
 pub fn architecture_of(checkpoint: &Checkpoint, path: &Path, nc: usize) -> Result<Architecture> {
-    match &checkpoint.architecture {
-        Some(architecture) => architecture.with_classes(nc),
-        None => Err(Error::input(
-            path.display(),
-            "weights without an architecture",
-            "a checkpoint that names its architecture",
-            "Say it with --cfg yolov5n (s, m, l, x)",
-        )),
-    }
+    library::architecture_of(checkpoint, &path.display().to_string(), nc)
 }
 
-/// A network with its plan, ready to train.
-#[derive(Debug)]
-pub struct Start {
-    /// The network.
-    pub model: Yolov5,
-    /// What is frozen when.
-    pub plan: FreezePlan,
-}
-
-/// Builds the network, transfers the weights and settles the plan.
+/// Builds the network, transfers the weights and settles the plan, and says what became of each.
 ///
 /// # Errors
 /// When weights, architecture and plan do not fit together.
@@ -83,66 +65,47 @@ pub fn start(
             .into());
         }
     };
-    let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
-    let mut model = Yolov5::new(architecture, settings.seed, device);
-    match &checkpoint {
-        None => say("training from scratch: no weights are transferred"),
-        Some((checkpoint, path)) => {
-            let into: Vec<(String, Vec<usize>)> = model
-                .architecture()
-                .state()
-                .into_iter()
-                .map(|item| (item.name, item.shape))
-                .collect();
-            let exclude: &[&str] = if settings.cfg.is_some() || settings.hyp.anchors.is_some() {
-                &["anchor"]
-            } else {
-                &[]
-            };
-            let transfer = transfer(&checkpoint.tensors, &into, exclude);
+    let options = StartOptions {
+        freeze: &settings.freeze,
+        seed: settings.seed,
+        own_anchors: settings.cfg.is_some() || settings.hyp.anchors.is_some(),
+        allow_untransferred: settings.allow_untransferred,
+        autoanchor: (!settings.noautoanchor).then_some((settings.imgsz, settings.hyp.anchor_t)),
+    };
+    let from = checkpoint.as_ref().map(|(checkpoint, _)| checkpoint);
+    let started = read_sync(library::start(architecture, from, source, options, device))?;
+    match (&started.transfer, &checkpoint) {
+        (Some(transfer), Some((_, path))) => {
             say(&format!("{transfer} from {}", path.display()));
             for line in transfer.explanation() {
                 say(&format!("  {line}"));
             }
-            model.load(&transfer.taken, device);
-            if !settings.allow_untransferred {
-                plan.check_transferred(model.architecture(), &transfer.incomplete_modules())?;
-            }
         }
+        _ => say("training from scratch: no weights are transferred"),
     }
-    if checkpoint.is_none() && !settings.allow_untransferred {
-        let all = (0..model.architecture().modules.len()).collect();
-        plan.check_transferred(model.architecture(), &all)?;
+    if let Some(report) = &started.anchors {
+        say_anchors(report);
     }
-    if !settings.noautoanchor {
-        let mut rng = epoch_rng(settings.seed, usize::MAX);
-        let report = autoanchor(
-            source,
-            settings.imgsz,
-            &model.architecture().anchors,
-            settings.hyp.anchor_t,
-            &mut rng,
-        );
-        let recall = report.before.bpr;
-        if report.replaced {
-            let after = report.after.map_or(recall, |fit| fit.bpr);
-            say(&format!(
-                "autoanchor: best possible recall {recall:.4} → {after:.4} with new anchors"
-            ));
-            model.set_anchors(report.anchors);
+    Ok(started)
+}
+
+fn say_anchors(report: &AnchorReport) {
+    let recall = report.before.bpr;
+    if report.replaced {
+        let after = report.after.map_or(recall, |fit| fit.bpr);
+        say(&format!(
+            "autoanchor: best possible recall {recall:.4} → {after:.4} with new anchors"
+        ));
+    } else {
+        let verdict = if recall > ENOUGH_RECALL {
+            "good fit"
         } else {
-            let verdict = if recall > ENOUGH_RECALL {
-                "good fit"
-            } else {
-                "no better anchors found"
-            };
-            say(&format!(
-                "autoanchor: best possible recall {recall:.4}, {verdict}"
-            ));
-        }
+            "no better anchors found"
+        };
+        say(&format!(
+            "autoanchor: best possible recall {recall:.4}, {verdict}"
+        ));
     }
-    read_sync(model.round_to_half(device))?;
-    Ok(Start { model, plan })
 }
 
 /// Loads a trained network for `val` and `detect`.
@@ -151,42 +114,9 @@ pub fn start(
 /// When the file does not hold a whole network.
 pub fn trained(path: &Path, device: &Device) -> anyhow::Result<(Yolov5, Vec<String>)> {
     let checkpoint = Checkpoint::read(path)?;
-    let nc = checkpoint
-        .architecture
-        .as_ref()
-        .map(|architecture| architecture.nc);
-    let Some(nc) = nc.or(checkpoint.names.as_ref().map(Vec::len)) else {
-        let next = "Fine-tune the weights with `frostline train --cfg …`; the result says it";
-        return Err(Error::input(
-            path.display(),
-            "no number of classes",
-            "a checkpoint that names its classes",
-            next,
-        )
-        .into());
-    };
-    let architecture = architecture_of(&checkpoint, path, nc)?;
-    let mut model = Yolov5::new(architecture, 0, device);
-    let into: Vec<(String, Vec<usize>)> = model
-        .architecture()
-        .state()
-        .into_iter()
-        .map(|item| (item.name, item.shape))
-        .collect();
-    let transfer = transfer(&checkpoint.tensors, &into, &[]);
-    if !transfer.incomplete_modules().is_empty() {
-        let found = format!("{transfer} ({})", transfer.explanation().join("; "));
-        return Err(Error::input(
-            path.display(),
-            found,
-            "the whole network",
-            "Fine-tune the weights first with `frostline train`",
-        )
-        .into());
-    }
-    model.load(&transfer.taken, device);
-    let names = checkpoint
-        .names
-        .unwrap_or_else(|| (0..nc).map(|class| format!("class{class}")).collect());
-    Ok((model, names))
+    Ok(library::trained(
+        &checkpoint,
+        &path.display().to_string(),
+        device,
+    )?)
 }

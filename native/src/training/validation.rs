@@ -1,14 +1,13 @@
 //! Validation with a progress bar, and the table that is printed of it.
 
-use burn::tensor::{Device, Tensor, TensorData, read_sync};
+use burn::tensor::{Device, read_sync};
 use frostline::Result;
 use frostline::data::{Batch, Placement};
-use frostline::eval::{Detection, Metrics, ValidateOptions, Validation, Validator};
+use frostline::eval::{Detection, KeptValidation, Metrics, ValidateOptions, Validation, Validator};
 use frostline::freeze::Cut;
 use frostline::freeze::prefix::Crossing;
 use frostline::loss::DetectionLoss;
-use frostline::model::{Architecture, Features, Folded};
-use frostline::train::session::image_tensor;
+use frostline::model::{Architecture, Folded};
 
 use super::data::ValData;
 use crate::interrupt;
@@ -28,7 +27,7 @@ pub fn validate(
 ) -> anyhow::Result<Validation> {
     let mut validator = Validator::new(model.architecture().nc, options);
     let progress = Progress::new("validate", data.batches());
-    for (number, batch) in data.load()?.enumerate() {
+    for (number, batch) in data.load(0)?.enumerate() {
         let batch = batch?;
         let found = read_sync(validator.batch(model, loss, &batch, device))?;
         see(number, &batch, &found)?;
@@ -39,88 +38,45 @@ pub fn validate(
     Ok(validator.finish())
 }
 
-/// What validation keeps from epoch to epoch: the batches without their pixels, and their features at the
-/// cut, in single precision. A picture is validated in one view, so this changes no figure.
-#[derive(Debug, Default)]
-pub struct ValidationFeatures {
-    batches: Vec<(Batch, Vec<KeptMap>)>,
-    complete: bool,
-}
-
-/// The output of a module for a batch.
-#[derive(Debug)]
-struct KeptMap {
-    module: usize,
-    data: TensorData,
-}
-
-impl ValidationFeatures {
-    /// Bytes that the features of `data` take behind `cut`.
-    ///
-    /// # Errors
-    /// A shape that does not fit the network.
-    pub fn bytes(data: &ValData, cut: &Cut, architecture: &Architecture) -> Result<u64> {
-        let mut bytes = 0;
-        for (pictures, [height, width]) in data.shapes() {
-            let maps = cut.maps(architecture, height, width)?;
-            let values: usize = maps.iter().map(Crossing::len).sum();
-            bytes += (pictures * values * size_of::<f32>()) as u64;
-        }
-        Ok(bytes)
+/// Bytes that the features of `data` take behind `cut`, when validation keeps them.
+///
+/// # Errors
+/// A shape that does not fit the network.
+pub fn features_bytes(data: &ValData, cut: &Cut, architecture: &Architecture) -> Result<u64> {
+    let mut bytes = 0;
+    for (pictures, [height, width]) in data.shapes() {
+        let maps = cut.maps(architecture, height, width)?;
+        let values: usize = maps.iter().map(Crossing::len).sum();
+        bytes += (pictures * values * size_of::<f32>()) as u64;
     }
+    Ok(bytes)
 }
 
-/// As [`validate`], with the first `prefix` modules computed in the first validation only: they must stay
-/// what they are.
+/// As [`validate`], with the frozen modules computed in the first validation only.
 ///
 /// # Errors
 /// As [`validate`].
 pub fn validate_kept(
     model: &mut Folded,
-    prefix: usize,
     data: &ValData,
     loss: Option<&DetectionLoss>,
     device: &Device,
-    kept: &mut ValidationFeatures,
+    kept: &mut KeptValidation,
 ) -> anyhow::Result<Validation> {
     let mut validator = Validator::new(model.architecture().nc, ValidateOptions::default());
     let progress = Progress::new("validate", data.batches());
-    if !kept.complete {
-        // An earlier validation may have been interrupted.
-        kept.batches.clear();
-        for batch in data.load()? {
-            let batch = batch?;
-            let image = Features::image(image_tensor(&batch, device));
-            let features = model.run(0..prefix, image);
-            let mut maps = Vec::with_capacity(features.outputs.len());
-            for (&module, map) in &features.outputs {
-                let data = map.to_data();
-                maps.push(KeptMap { module, data });
-            }
-            read_sync(validator.batch_from(prefix, features, model, loss, &batch))?;
-            let batch = Batch {
-                pixels: Vec::new(),
-                ..batch
-            };
-            kept.batches.push((batch, maps));
-            progress.inc(1);
-            interrupt::check()?;
-        }
-        kept.complete = true;
-    } else {
-        for (batch, maps) in &kept.batches {
-            let outputs = maps.iter().map(|KeptMap { module, data }| {
-                let device = device.clone().without_autodiff();
-                (*module, Tensor::from_data(data.clone(), &device))
-            });
-            let features = Features {
-                outputs: outputs.collect(),
-                ..Features::default()
-            };
-            read_sync(validator.batch_from(prefix, features, model, loss, batch))?;
-            progress.inc(1);
-            interrupt::check()?;
-        }
+    // An earlier validation may have been interrupted.
+    let mut loader = (kept.len() < data.batches())
+        .then(|| data.load(kept.len()))
+        .transpose()?;
+    for number in 0..data.batches() {
+        let make = || match loader.as_mut().and_then(Iterator::next) {
+            Some(batch) => batch,
+            None => data.batch(number),
+        };
+        read_sync(kept.batch(number, &mut validator, model, loss, make, device))?;
+        progress.inc(1);
+        interrupt::check()?;
     }
     progress.clear();
     Ok(validator.finish())
