@@ -284,10 +284,8 @@ pub(crate) fn failed(error: impl fmt::Display) -> Error {
     )
 }
 
-/// Rasterizers that some drivers announce as a GPU.
-#[cfg_attr(target_arch = "wasm32", allow(dead_code))]
-#[cfg_attr(not(feature = "gpu"), allow(dead_code))]
-fn is_software(name: &str) -> bool {
+/// Whether a GPU of this name is a rasterizer in software, as some drivers announce one.
+pub fn is_software(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     [
         "llvmpipe",

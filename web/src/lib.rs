@@ -14,7 +14,9 @@ pub mod picture;
 pub mod scene;
 pub mod words;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "engine"))]
+pub mod engine;
+#[cfg(all(target_arch = "wasm32", feature = "page"))]
 pub mod page;
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ pub enum Wish {
 }
 
 /// What a picture is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
     /// Learnt from.
@@ -113,7 +113,7 @@ pub enum Use {
 /// A picture's name, boxes and use; its file stands among the message's bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelledPicture {
-    /// Name, unique within the data; the order of names is the order of the set.
+    /// Name, unique among those of its use; the order of names is the order of the set.
     pub name: String,
     /// Class index and `[cx, cy, w, h]` as fractions of the upright picture.
     pub boxes: Vec<(usize, [f32; 4])>,
@@ -183,6 +183,8 @@ pub enum Check {
         /// How many.
         steps: usize,
     },
+    /// Take the GPU away, as a browser may. Answer: [`Said::Fine`].
+    Lose,
 }
 
 /// What the engine says.
@@ -206,7 +208,7 @@ pub enum Said {
     },
     /// A step was done.
     Step(StepSaid),
-    /// An epoch was done. Bytes: a snapshot to resume from.
+    /// An epoch was done. Bytes: a snapshot to resume from, unless the last one is too young for what it costs.
     Epoch(EpochSaid),
     /// A run has ended.
     Done(DoneSaid),

@@ -14,13 +14,14 @@ use crate::{WASM, cargo, is_root, root, step};
 /// Where the lab is served unless another port is named.
 const PORT: u16 = 8080;
 /// What rustc uses of WebAssembly without being asked, and every browser of these years knows.
-const WASM_FEATURES: [&str; 6] = [
+const WASM_FEATURES: [&str; 7] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
     "--enable-reference-types",
     "--enable-sign-ext",
+    "--enable-simd",
 ];
 /// Debian's browser, and a font with Korean letters to look at.
 const BROWSER_PACKAGES: [&str; 2] = ["chromium", "fonts-nanum"];
@@ -49,22 +50,44 @@ pub fn serve(port: Option<String>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A program of the lab.
+struct Program {
+    /// The binary, and what its files are called.
+    name: &'static str,
+    what: &'static str,
+    /// Cargo's profile and features for it.
+    flags: &'static [&'static str],
+    /// For the linking compiler alone.
+    last: &'static [&'static str],
+    /// How wasm-opt makes it smaller.
+    optimise: &'static str,
+}
+
+/// The page, and the engine in its worker. Two calls of cargo: one would build the page with the engine's features.
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "app",
+        what: "the page's program",
+        flags: &["--profile", "page"],
+        last: &[],
+        optimise: "-Oz",
+    },
+    Program {
+        name: "engine",
+        what: "the engine's program",
+        flags: &["--profile", "engine", "--features", "engine"],
+        // Over all cores, and nearly as small as with all of it at once.
+        last: &["-Clto=thin"],
+        optimise: "-O1",
+    },
+];
+
 /// Builds the lab into `web/dist` and says where that is.
 pub fn build() -> anyhow::Result<PathBuf> {
     let bindgen = wasm_bindgen()?;
-    step(
-        "the page's program",
-        cargo()
-            .args([
-                "build",
-                "--locked",
-                "--package",
-                "frostline-web",
-                "--bin",
-                "app",
-            ])
-            .args(["--profile", "page", "--target", WASM]),
-    )?;
+    for program in &PROGRAMS {
+        program.compile()?;
+    }
     let web = root().join("web");
     let dist = web.join("dist");
     if dist.exists() {
@@ -77,36 +100,62 @@ pub fn build() -> anyhow::Result<PathBuf> {
         .filter(|line| !line.contains("data-trunk"))
         .collect();
     std::fs::write(dist.join("index.html"), index.join("\n") + "\n").context("web/dist")?;
-    step(
-        "its bindings",
-        Command::new(bindgen)
-            .args([
-                "--target",
-                "web",
-                "--no-typescript",
-                "--out-name",
-                "app",
-                "--out-dir",
-            ])
-            .arg(&dist)
-            .arg(target().join(WASM).join("page/app.wasm")),
-    )?;
     if has_node() {
         node_modules()?;
-        let program = dist.join("app_bg.wasm");
+    } else {
+        println!("xtask: node is not installed: the programs are not made smaller by wasm-opt");
+    }
+    for program in &PROGRAMS {
+        program.finish(&bindgen, &dist)?;
+    }
+    Ok(dist)
+}
+
+impl Program {
+    fn compile(&self) -> anyhow::Result<()> {
+        step(
+            self.what,
+            cargo()
+                .args(["rustc", "--locked", "--package", "frostline-web"])
+                .args(["--bin", self.name, "--target", WASM])
+                .args(self.flags)
+                .arg("--")
+                .args(self.last),
+        )
+    }
+
+    /// Its bindings, and wasm-opt's pass over it.
+    fn finish(&self, bindgen: &Path, dist: &Path) -> anyhow::Result<()> {
+        let folder = self.flags[1];
+        step(
+            "its bindings",
+            Command::new(bindgen)
+                .args(["--target", "web", "--no-typescript"])
+                .args(["--remove-name-section", "--remove-producers-section"])
+                .args(["--out-name", self.name, "--out-dir"])
+                .arg(dist)
+                .arg(
+                    target()
+                        .join(WASM)
+                        .join(folder)
+                        .join(self.name)
+                        .with_extension("wasm"),
+                ),
+        )?;
+        if !has_node() {
+            return Ok(());
+        }
+        let program = dist.join(format!("{}_bg.wasm", self.name));
         step(
             "a smaller program",
             Command::new("node")
                 .arg(e2e().join("node_modules/binaryen/bin/wasm-opt"))
-                .arg("-Oz")
+                .arg(self.optimise)
                 .args(WASM_FEATURES)
                 .arg("--output")
                 .args([&program, &program]),
-        )?;
-    } else {
-        println!("xtask: node is not installed: the program is not made smaller by wasm-opt");
+        )
     }
-    Ok(dist)
 }
 
 /// Builds the lab and uses it as a person does, in a headless browser.

@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    let _ = frostline::model::Architecture::yolov5(frostline::model::Size::N, 3);
+    frostline_web::engine::start();
 }
 
 #[cfg(not(target_arch = "wasm32"))]

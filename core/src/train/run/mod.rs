@@ -278,6 +278,11 @@ impl Run {
         })
     }
 
+    /// What it was told.
+    pub fn settings(&self) -> &RunSettings {
+        &self.settings
+    }
+
     /// What it does.
     pub fn plan(&self) -> &RunPlan {
         &self.plan

@@ -69,6 +69,10 @@ fn run(freeze: &str) -> Result<Run> {
     ))
 }
 
+fn resume(snapshot: Snapshot, data: RunData) -> Result<Run> {
+    read_sync(Run::resume(snapshot, data, store(), &Device::flex()))
+}
+
 /// The losses of all steps to come, the reports of the epochs, and the end.
 fn finish(run: &mut Run) -> (Vec<[f64; 3]>, Vec<EpochReport>, RunReport) {
     let (mut losses, mut epochs) = (Vec::new(), Vec::new());
@@ -109,8 +113,7 @@ fn a_run_that_goes_on_from_a_snapshot_learns_the_same() {
         let bytes = read_sync(first.snapshot()).unwrap();
         let snapshot = Snapshot::from_bytes(&bytes).unwrap();
         assert_eq!(snapshot.settings().unwrap(), settings(freeze));
-        let resumed = Run::resume(snapshot, data(), store(), &Device::flex());
-        let mut resumed = read_sync(resumed).unwrap();
+        let mut resumed = resume(snapshot, data()).unwrap();
         let (rest, reports, again) = finish(&mut resumed);
         assert_eq!(rest, losses[2..], "freeze {freeze}");
         assert_eq!(reports[1].drift, epochs[2].drift);
@@ -127,8 +130,7 @@ fn other_pictures_are_refused_when_a_run_goes_on() {
     let mut other = data();
     other.names.pop();
     let snapshot = Snapshot::from_bytes(&bytes).unwrap();
-    let resumed = Run::resume(snapshot, other, store(), &Device::flex());
-    let message = read_sync(resumed).unwrap_err().to_string();
+    let message = resume(snapshot, other).unwrap_err().to_string();
     assert!(message.contains("the pictures that the run"), "{message}");
 }
 
