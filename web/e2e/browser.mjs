@@ -9,7 +9,8 @@ export function program() {
   return process.env.FROSTLINE_CHROMIUM ?? PLACES.find((place) => existsSync(place));
 }
 
-export async function launch() {
+/** Starts it, with flags of one's own. */
+export async function launch(flags = []) {
   return chromium.launch({
     executablePath: program(),
     args: [
@@ -23,6 +24,7 @@ export async function launch() {
       "--no-default-browser-check",
       "--no-first-run",
       "--force-color-profile=srgb",
+      ...flags,
     ],
   });
 }

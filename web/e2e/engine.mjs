@@ -138,7 +138,7 @@ export class Engine {
   async load(train, val) {
     await this.ask({ weights: { name: "yolov5n-source.safetensors" } }, [await readFile(WEIGHTS)]);
     const all = [...train, ...val];
-    const told = all.map(({ name, split, boxes }) => ({ name, split, boxes }));
+    const told = all.map(({ name, split, boxes }) => ({ name: `${split}/${name}`, split, boxes }));
     return this.ask({ data: { classes: CLASSES, pictures: told } }, all.map(({ file }) => file));
   }
 
