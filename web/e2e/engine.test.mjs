@@ -83,6 +83,7 @@ test("the steps of a run are the native program's", async (context) => {
     const run = { freeze, epochs: 3, imgsz: 128, batch: 4, seed: 5 };
     native(
       ...["train", "--weights", WEIGHTS, "--data", yaml, "--freeze", freeze, "--epochs", 3, "--imgsz", 128],
+      ...["--cache-features", "auto"],
       ...["--batch-size", 4, "--seed", 5, "--device", "cpu", "--noplots", "--project", to, "--name", `f${freeze}`],
     );
     const wanted = await csv(join(to, `f${freeze}`, "results.csv"));
@@ -135,7 +136,7 @@ test("a module's activations come as pictures", async () => {
 test("30 epochs of the target world reach what the native program reaches, in time, and travel", async (context) => {
   const to = await folder(context);
   const flags = ["--data", join(TARGET, "target.yaml"), "--imgsz", 320, "--batch-size", 8, "--device", "cpu", "--project", to];
-  native("train", "--weights", WEIGHTS, "--freeze", 24, "--epochs", 30, "--seed", 0, "--noplots", "--name", "t", ...flags);
+  native("train", "--weights", WEIGHTS, "--freeze", 24, "--epochs", 30, "--cache-features", "auto", "--seed", 0, "--noplots", "--name", "t", ...flags);
   const wanted = Math.max(...(await csv(join(to, "t/results.csv"))).map((row) => row["metrics/mAP_0.5"]));
   await engine.load(await pictures("train"), await pictures("val"));
   const { started } = await engine.ask({ forecast: settings });
