@@ -93,7 +93,9 @@ fn a_run_keeps_features_and_what_is_frozen_and_says_what_it_reached() {
     let (losses, epochs, end) = finish(&mut run);
     assert_eq!((losses.len(), epochs.len(), end.epochs), (6, 3, 3));
     assert_eq!(run.cache.as_ref().unwrap().counts(), [3, 6]);
-    assert!(losses[5][1] < losses[0][1], "{losses:?}");
+    // What is minimised is their sum; a part may rise for a while.
+    let sum = |step: usize| losses[step].iter().sum::<f64>();
+    assert!(sum(5) < sum(0), "{losses:?}");
     assert!(end.receipts.iter().all(Receipt::holds));
     assert!(!end.receipts[0].is_empty());
     let still = |report: &EpochReport| report.drift.iter().all(|(_, drift)| *drift == 0.0);
