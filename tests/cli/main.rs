@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod compare;
 mod data;
 mod errors;
 mod features;

@@ -14,7 +14,7 @@ h1{font-size:1.6rem;margin-bottom:.2rem}p.made{color:var(--soft);margin-top:0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);text-align:right}
 th:first-child,td:first-child{text-align:left}td.best{background:var(--best);font-weight:600}
-small{color:var(--soft)}.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1rem;margin:1.5rem 0}
+small{color:var(--soft)}figure{margin:0}.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1rem;margin:1.5rem 0}
 svg{width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:var(--ink)}.grid{stroke:var(--grid)}.axis{stroke:var(--soft)}
 code{background:var(--grid);padding:.1rem .3rem;border-radius:.2rem;overflow-wrap:anywhere}.wide{overflow-x:auto}
 @media print{body{margin:0;max-width:none}.charts{grid-template-columns:1fr 1fr}figure,svg,table{break-inside:avoid}}";
