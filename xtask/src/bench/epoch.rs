@@ -99,6 +99,7 @@ fn run_seconds(bench: &Bench, fixtures: &Path, flags: &[&str], epochs: usize) ->
             "--noval",
             "--nosave",
             "--noplots",
+            "--noforecast",
             "--noautoanchor",
             "--exist-ok",
         ])

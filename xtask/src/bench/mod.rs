@@ -31,7 +31,7 @@ cargo xtask bench   Frostline beside PyTorch; writes docs/benchmarks.md. Options
 const THREADS: &str = "2";
 /// As COCO has them.
 const CLASSES: usize = 80;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const QUICK_ROUNDS: usize = 2;
 /// Steps before those that count. On a GPU the first ones also choose kernels.
 const WARMUP: usize = 3;
