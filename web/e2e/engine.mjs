@@ -64,6 +64,7 @@ export class Engine {
     const page = await context.newPage();
     const errors = [];
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("response", (response) => response.status() >= 400 && errors.push(`${response.status()} ${response.url()}`));
     page.on("pageerror", (error) => errors.push(String(error)));
     await page.goto(`${origin}/blank`);
     await page.evaluate(async () => {
@@ -122,6 +123,11 @@ export class Engine {
     const letter = await this.page.evaluate(([body, files]) => window.send(body, files, true), [body, base64(files)]);
     settle(letter, false);
     return { body: letter.body, bytes: letter.bytes.map((text) => Buffer.from(text, "base64")) };
+  }
+
+  /** Leaves behind what the engine has told so far. */
+  forget() {
+    return this.page.evaluate(() => void (window.events = []));
   }
 
   /** What the engine has told on the way so far. */

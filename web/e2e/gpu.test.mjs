@@ -19,7 +19,7 @@ let train;
 let val;
 
 before(async () => {
-  const blank = "<!doctype html><html lang='en'><title>blank</title></html>";
+  const blank = "<!doctype html><html lang='en'><link rel='icon' href='/icon.svg'><title>blank</title></html>";
   server = await serve({ folder: DIST, pages: { "/blank": blank }, policy: LAB_POLICY });
   browser = await launch(["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]);
   engine = await Engine.open(browser, server.origin);
