@@ -173,6 +173,31 @@ test("30 epochs of the target world reach what the native program reaches, in ti
   assert.ok(detected.boxes.length > 0);
 });
 
+test("features that memory may not hold lie in the browser's file system and teach the same", async () => {
+  await engine.load(await pictures("train", 8), await pictures("val", 4));
+  const learn = async (feature_mib) => {
+    await engine.ask({ start: { device: "cpu", feature_mib } });
+    await engine.forget();
+    const done = engine.ask({ train: { ...settings, epochs: 6, imgsz: 128, batch: 4 } });
+    await engine.page.waitForFunction(() => window.events.some(({ body }) => body.epoch));
+    await engine.ask("pause");
+    const bytes = await engine.page.evaluate(async () => {
+      const folder = await navigator.storage.getDirectory();
+      return (await (await folder.getFileHandle("frostline-features")).getFile()).size;
+    });
+    await engine.ask("go");
+    await done;
+    const epochs = (await engine.events()).map(({ body }) => body.epoch).filter(Boolean);
+    return { bytes, losses: epochs.map(({ losses }) => losses) };
+  };
+  const [memory, file] = [await learn(512), await learn(0)];
+  assert.equal(memory.bytes, 0);
+  // Modules 17, 20 and 23 at 128 px in half precision: 64×16×16, 128×8×8, 256×4×4, of eight pictures.
+  assert.ok(file.bytes >= 8 * 2 * (64 * 256 + 128 * 64 + 256 * 16), `${file.bytes} bytes`);
+  assert.equal(file.losses.length, 6);
+  assert.deepEqual(file.losses, memory.losses);
+});
+
 test("a run is held, answers meanwhile, goes on, is stopped, and goes on from its snapshot elsewhere", async () => {
   const [train, val] = [await pictures("train", 8), await pictures("val", 4)];
   await engine.load(train, val);

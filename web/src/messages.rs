@@ -27,6 +27,10 @@ pub enum Ask {
     Start {
         /// Which.
         device: Wish,
+        /// Features at the cut may take so many MiB of memory; more go into a file of the browser's own.
+        /// 512 unless it is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        feature_mib: Option<u32>,
     },
     /// Read weights. Bytes: the `.pt` or `.safetensors` file. Answer: [`Said::Weights`].
     Weights {

@@ -10,37 +10,48 @@ use wasm_bindgen::JsValue;
 
 use super::browser::{call, navigator, set, wait, words};
 
-/// Features may take this much of memory,
-const MEMORY_BYTES: u64 = 512 << 20;
+/// Features may take this many MiB of memory unless the page says another number,
+const MEMORY_MIB: u32 = 512;
 /// and this much of the browser's file system.
 const FILE_BYTES: u64 = 4 << 30;
 const NAME: &str = "frostline-features";
 
 /// A file that the worker holds open, alone: a second worker goes without.
 #[derive(Debug, Clone)]
-pub struct Scratch(Option<Rc<JsValue>>);
+pub struct Scratch {
+    file: Option<Rc<JsValue>>,
+    memory_bytes: u64,
+}
 
 impl Scratch {
     /// Opens it, empty; what a browser does not offer is gone without.
     pub async fn open() -> Self {
-        Self(open().await.ok().map(Rc::new))
+        Self {
+            file: open().await.ok().map(Rc::new),
+            memory_bytes: u64::from(MEMORY_MIB) << 20,
+        }
+    }
+
+    /// How many MiB of features later runs hold in memory; the usual number where none is said.
+    pub fn keep_in_memory(&mut self, mib: Option<u32>) {
+        self.memory_bytes = u64::from(mib.unwrap_or(MEMORY_MIB)) << 20;
     }
 
     /// What features may take.
     pub fn most_bytes(&self) -> u64 {
-        if self.0.is_some() {
+        if self.file.is_some() {
             FILE_BYTES
         } else {
-            MEMORY_BYTES
+            self.memory_bytes
         }
     }
 
     /// Memory for what is small, the file for the rest.
     pub fn stores(&self) -> MakeStore {
-        let file = self.0.clone();
+        let (file, memory) = (self.file.clone(), self.memory_bytes);
         Box::new(move |bytes| match &file {
-            Some(file) if bytes > MEMORY_BYTES => Box::new(FileStore::new(file.clone())),
-            _ => Box::new(RamStore::new(MEMORY_BYTES.max(bytes))),
+            Some(file) if bytes > memory => Box::new(FileStore::new(file.clone())),
+            _ => Box::new(RamStore::new(memory.max(bytes))),
         })
     }
 }

@@ -154,7 +154,13 @@ impl Engine {
         };
         let mut bytes = None;
         let said = match ask {
-            Ask::Start { device } => self.choose(device).await?,
+            Ask::Start {
+                device,
+                feature_mib,
+            } => {
+                self.scratch.keep_in_memory(feature_mib);
+                self.choose(device).await?
+            }
             Ask::Weights { name } => {
                 self.interrupt("other weights came");
                 let weights = Weights::read(&first()?, name)?;
