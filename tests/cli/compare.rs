@@ -62,7 +62,7 @@ fn another_comparison_in_the_same_folder_is_refused() {
     assert!(outcome.stderr.contains("two or more"), "{}", outcome.stderr);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_comparison_that_was_interrupted_goes_on() {
     use crate::program::{start, wait, wait_until};

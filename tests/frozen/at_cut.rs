@@ -17,9 +17,10 @@ use crate::specs::{config, fitting};
 /// Folding moves a rounding from after the sum to before it, once per convolution; through up to 60 of them that
 /// reaches some 1e-5 of the largest value.
 const FOLDED: f32 = 1e-4;
-/// Gradients sum over whole maps, and what the rounding turns over in the assignment of objectness adds to it: up to
-/// 1.2e-3 were seen.
-const FOLDED_GRADIENTS: f32 = 5e-3;
+/// Gradients sum over whole maps. Statistics of a few values magnify what folding rounds, so that some plans part
+/// farther: then by no more than [`MAGNIFIED`] times what noise of the same size in the features does.
+const FOLDED_GRADIENTS: f32 = 1e-3;
+const MAGNIFIED: f32 = 4.0;
 /// Half precision rounds to 11 bits, 5e-4 of a value; the box and class losses average over a handful of matches only.
 const HALF: f32 = 1e-2;
 /// Gathers gradients and takes no step.
@@ -49,6 +50,23 @@ fn unfolded(plan: &FreezePlan, batch: &Batch) -> Features {
     network(&device).run(0..plan.stages[0].cut.prefix, image, Mode::Infer)
 }
 
+/// The same features, every value off by `relative` of its map's largest, up or down.
+fn with_noise(features: &Features, relative: f32) -> Features {
+    let mut noisy = features.clone();
+    for map in noisy.outputs.values_mut() {
+        let mut values = floats(map);
+        let largest = values.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        for (i, value) in values.iter_mut().enumerate() {
+            // Signs without a pattern that a kernel could share: bits of Knuth's multiplicative hash.
+            let up = (i as u32).wrapping_mul(2_654_435_761) >> 31 == 0;
+            *value += if up { relative } else { -relative } * largest;
+        }
+        let data = burn::tensor::TensorData::new(values, map.dims());
+        *map = Tensor::from_data(data, &map.device());
+    }
+    noisy
+}
+
 /// Gathered gradients by name.
 fn gradients(session: &mut Session) -> BTreeMap<String, Vec<f32>> {
     let (state, _) = read_sync(session.snapshot(0)).unwrap();
@@ -75,21 +93,34 @@ proptest! {
         prop_assert_eq!(found.image.is_some(), cut.prefix == 0);
         let crossing: Vec<usize> = found.outputs.keys().copied().collect();
         prop_assert_eq!(&crossing, &cut.crossing);
+        let mut rounded = 0.0f32;
         for (module, map) in &found.outputs {
             let difference = difference(&floats(map), &floats(&expected.outputs[module]));
             prop_assert!(difference < FOLDED, "{}: module {module}: {difference}", plan.spec);
+            rounded = rounded.max(difference);
         }
 
         let report = folded.step_with(&batch, GATHER);
+        let noisy = FeatureBatch {
+            features: with_noise(&expected, rounded),
+            targets: batch.targets.clone(),
+        };
+        let mut magnified = session(plan.clone(), FreezeNorms::Fixed, OptimizerKind::Sgd);
+        magnified.step_features_with(&noisy, GATHER);
         let at_cut = FeatureBatch { features: expected, targets: batch.targets };
         let wanted = plain.step_features_with(&at_cut, GATHER);
         let loss = difference(&floats(&report.items), &floats(&wanted.items));
         prop_assert!(loss < FOLDED, "{}: loss {loss}", plan.spec);
         let (ours, theirs) = (gradients(&mut folded), gradients(&mut plain));
         prop_assert_eq!(ours.len(), plan.stages[0].counts.trainable_tensors);
+        let noise = gradients(&mut magnified)
+            .iter()
+            .map(|(name, gradient)| difference(gradient, &theirs[name]))
+            .fold(0.0, f32::max);
+        let bound = FOLDED_GRADIENTS.max(MAGNIFIED * noise);
         for (name, gradient) in &ours {
             let difference = difference(gradient, &theirs[name]);
-            prop_assert!(difference < FOLDED_GRADIENTS, "{}: {name}: {difference}", plan.spec);
+            prop_assert!(difference < bound, "{}: {name}: {difference}, noise {noise}", plan.spec);
         }
     }
 }
