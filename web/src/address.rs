@@ -3,6 +3,7 @@
 use frostline::model::Size;
 use frostline::model::architecture::MAX_CLASSES;
 
+use crate::messages::Wish;
 use crate::words::Language;
 
 /// Most pictures per step that the page counts for.
@@ -36,10 +37,53 @@ impl Theme {
     }
 }
 
+/// The part of the page that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[allow(missing_docs)]
+pub enum View {
+    #[default]
+    Freeze,
+    Data,
+    Train,
+    Detect,
+    Race,
+    Xray,
+}
+
+impl View {
+    /// All of them, in the order of the way through.
+    pub const ALL: [Self; 6] = [
+        Self::Freeze,
+        Self::Data,
+        Self::Train,
+        Self::Detect,
+        Self::Race,
+        Self::Xray,
+    ];
+
+    /// Its name in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Freeze => "freeze",
+            Self::Data => "data",
+            Self::Train => "train",
+            Self::Detect => "detect",
+            Self::Race => "race",
+            Self::Xray => "xray",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+}
+
 /// What the page shows, as far as an address can say it. The fields are as a person typed them: they may be wrong, and are
 /// then shown with what is wrong about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
+    /// Which part.
+    pub view: View,
     /// Which network.
     pub size: Size,
     /// Number of classes.
@@ -54,6 +98,8 @@ pub struct Address {
     pub language: Option<Language>,
     /// Said by the address, otherwise the system's.
     pub theme: Theme,
+    /// What the engine computes on.
+    pub device: Wish,
     /// The origin of the page around this one, when it is embedded.
     pub host: Option<String>,
 }
@@ -61,6 +107,7 @@ pub struct Address {
 impl Default for Address {
     fn default() -> Self {
         Self {
+            view: View::Freeze,
             size: Size::N,
             classes: "80".to_owned(),
             imgsz: "640".to_owned(),
@@ -68,6 +115,7 @@ impl Default for Address {
             freeze: "10".to_owned(),
             language: None,
             theme: Theme::System,
+            device: Wish::Auto,
             host: None,
         }
     }
@@ -93,6 +141,10 @@ impl Address {
         }
         let text = || value.to_owned();
         match name {
+            "view" => match View::from_name(value) {
+                Some(view) => self.view = view,
+                None => return false,
+            },
             "size" => match value.parse() {
                 Ok(size) => self.size = size,
                 Err(_) => return false,
@@ -109,6 +161,10 @@ impl Address {
                 Some(theme) => self.theme = theme,
                 None => return false,
             },
+            "device" => match device(value) {
+                Some(device) => self.device = device,
+                None => return false,
+            },
             "host" if value.starts_with("http://") || value.starts_with("https://") => {
                 self.host = Some(text());
             }
@@ -122,7 +178,7 @@ impl Address {
     pub fn to_query(&self) -> String {
         let start = Self::default();
         let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
-        query.append_pair("view", "freeze");
+        query.append_pair("view", self.view.name());
         query.append_pair("freeze", &self.freeze);
         query.append_pair("size", &self.size.to_string());
         for (name, value, usual) in [
@@ -140,8 +196,21 @@ impl Address {
         if self.theme != Theme::System {
             query.append_pair("theme", self.theme.name());
         }
+        if let Some((name, _)) = DEVICES.iter().find(|(_, device)| *device == self.device)
+            && self.device != Wish::Auto
+        {
+            query.append_pair("device", name);
+        }
         query.finish()
     }
+}
+
+/// Devices by their names in addresses.
+const DEVICES: [(&str, Wish); 3] = [("auto", Wish::Auto), ("gpu", Wish::Gpu), ("cpu", Wish::Cpu)];
+
+fn device(name: &str) -> Option<Wish> {
+    let found = DEVICES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, device)| *device)
 }
 
 /// A number as a person typed it, when it lies in a range.
@@ -168,8 +237,10 @@ mod tests {
 
     #[test]
     fn an_address_is_read_and_written() {
-        let query = "?view=freeze&freeze=24%3B+10%405&size=x&classes=3&lang=ko&theme=dark";
+        let query =
+            "?view=train&freeze=24%3B+10%405&size=x&classes=3&lang=ko&theme=dark&device=cpu";
         let address = Address::from_query(query);
+        assert_eq!(address.view, View::Train);
         assert_eq!(address.freeze, "24; 10@5");
         assert_eq!(address.size, Size::X);
         assert_eq!(address.classes, "3");
@@ -188,8 +259,9 @@ mod tests {
 
     #[test]
     fn unknown_values_are_passed_over_and_wrong_plans_kept_to_be_shown() {
-        let address =
-            Address::from_query("size=q&lang=fr&theme=pink&host=javascript:1&freeze=bakbone&a=b");
+        let address = Address::from_query(
+            "view=moon&size=q&lang=fr&theme=pink&host=javascript:1&freeze=bakbone&a=b",
+        );
         assert_eq!(
             address,
             Address {

@@ -2,35 +2,57 @@
 
 use leptos::prelude::*;
 
-use super::command::CommandLine;
-use super::controls::Controls;
-use super::figures::Figures;
+use super::data::DataView;
+use super::detect::DetectView;
+use super::freeze::FreezeView;
 use super::header::{Footer, Header};
-use super::list::ParameterList;
-use super::notes::Notes;
-use super::picture::PictureView;
-use super::state::State;
+use super::lab::Lab;
+use super::nav::{self, Navigation};
+use super::race::RaceView;
+use super::train::TrainView;
+use super::xray::XrayView;
+use crate::address::View;
 
-/// The Freeze view.
+/// The view that the address names, in its frame.
 #[component]
-pub fn App(state: State) -> impl IntoView {
+pub fn App(lab: Lab) -> impl IntoView {
+    let state = lab.state;
     let words = move || state.words();
+    // The Freeze view is arithmetic; every other one needs the engine.
+    Effect::new(move || {
+        if state.view.get() != View::Freeze {
+            lab.load();
+        }
+    });
+    let shown = move || match state.view.get() {
+        View::Freeze => view! { <FreezeView state /> }.into_any(),
+        View::Data => view! { <DataView lab /> }.into_any(),
+        View::Train => view! { <TrainView lab /> }.into_any(),
+        View::Detect => view! { <DetectView lab /> }.into_any(),
+        View::Race => view! { <RaceView lab /> }.into_any(),
+        View::Xray => view! { <XrayView lab /> }.into_any(),
+    };
+    let skip = move || match state.view.get() {
+        View::Freeze => ("#picture", words().skip_to_picture),
+        _ => ("#view", words().skip_to_view),
+    };
+    // What an embedded page does not show, and every other view begins with.
+    let heading = move || match state.view.get() {
+        View::Freeze if state.embedded => {
+            view! { <h1 class="unseen">{move || words().title}</h1> }.into_any()
+        }
+        View::Freeze => view! { <p class="lead">{move || words().lead}</p> }.into_any(),
+        view if state.embedded => {
+            view! { <h1 class="unseen">{move || nav::name(view, words())}</h1> }.into_any()
+        }
+        view => view! { <h2 class="view-title">{move || nav::name(view, words())}</h2> }.into_any(),
+    };
     view! {
-        <a class="skip" href="#picture">{move || words().skip_to_picture}</a>
-        {(!state.embedded).then(|| view! { <Header state /> })}
-        <main class:embedded=state.embedded>
-            {if state.embedded {
-                // The heading that an embedded page does not show.
-                view! { <h1 class="unseen">{move || words().title}</h1> }.into_any()
-            } else {
-                view! { <p class="lead">{move || words().lead}</p> }.into_any()
-            }}
-            <Controls state />
-            <PictureView state />
-            <Figures state />
-            <Notes state />
-            <CommandLine state />
-            <ParameterList state />
+        <a class="skip" href=move || skip().0>{move || skip().1}</a>
+        {(!state.embedded).then(|| view! { <Header state /> <Navigation state /> })}
+        <main id="view" tabindex="-1" class:embedded=state.embedded>
+            {heading}
+            {shown}
         </main>
         <Footer state />
     }

@@ -102,10 +102,16 @@ pub fn keep_address(state: State) {
         if let Some(earlier) = pending.try_update_value(Option::take).flatten() {
             earlier.clear();
         }
+        let moved = Address::from_query(&query()).view != state.view.get_untracked();
         let write = move || {
             if let Ok(history) = window().history() {
                 // Refused in documents without an origin; they go without.
-                _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
+                // Another view is a page to go back from; anything else is not.
+                _ = if moved {
+                    history.push_state_with_url(&JsValue::NULL, "", Some(&address))
+                } else {
+                    history.replace_state_with_url(&JsValue::NULL, "", Some(&address))
+                };
             }
         };
         pending.set_value(set_timeout_with_handle(write, ADDRESS_DELAY).ok());

@@ -112,5 +112,8 @@ pub fn speak(state: State) {
     });
     // As long as the page.
     std::mem::forget(listener);
-    host.send("ready", &[("view", "freeze".into())]);
+    host.send(
+        "ready",
+        &[("view", state.view.get_untracked().name().into())],
+    );
 }

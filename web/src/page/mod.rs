@@ -1,25 +1,26 @@
 //! The page itself: what stands in the browser and answers to a person.
 
 mod app;
-mod block;
 mod browser;
-mod command;
-mod controls;
-mod counter;
-mod edges;
-mod figures;
+mod data;
+mod detect;
+mod freeze;
 mod header;
 mod host;
 mod icon;
-mod line;
-mod list;
-mod notes;
-mod picture;
+mod lab;
+mod link;
+mod nav;
+mod race;
 mod state;
+mod store;
+mod train;
+mod xray;
 
 use leptos::prelude::*;
 
 use self::app::App;
+use self::lab::Lab;
 use self::state::State;
 
 /// Puts the page into the document and keeps its address, language and theme in step.
@@ -33,6 +34,7 @@ pub fn mount() {
         } else {
             browser::keep_address(state);
         }
-        view! { <App state /> }
+        let lab = Lab::new(state);
+        view! { <App lab /> }
     });
 }

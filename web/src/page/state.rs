@@ -6,8 +6,9 @@ use frostline::model::Size;
 use leptos::prelude::*;
 
 use super::browser;
-use crate::address::{self, Address, Theme};
+use crate::address::{self, Address, Theme, View};
 use crate::edit;
+use crate::messages::Wish;
 use crate::scene::{Network, Scene};
 use crate::words::{self, Language, Words};
 
@@ -22,6 +23,7 @@ pub struct Planned {
 #[derive(Debug, Clone, Copy)]
 pub struct State {
     pub embedded: bool,
+    pub view: RwSignal<View>,
     pub size: RwSignal<Size>,
     pub classes: RwSignal<String>,
     pub imgsz: RwSignal<String>,
@@ -32,6 +34,8 @@ pub struct State {
     /// Chosen by the person or the address; otherwise the browser's.
     pub chosen_language: RwSignal<Option<Language>>,
     pub theme: RwSignal<Theme>,
+    /// What the engine is to compute on.
+    pub device: RwSignal<Wish>,
     /// The origin of the page around this one.
     pub host: StoredValue<Option<String>>,
 
@@ -46,6 +50,7 @@ pub struct State {
 impl State {
     pub fn from_address(query: String, embedded: bool) -> Self {
         let address = Address::from_query(&query);
+        let view = RwSignal::new(address.view);
         let size = RwSignal::new(address.size);
         let classes = RwSignal::new(address.classes);
         let imgsz = RwSignal::new(address.imgsz);
@@ -110,6 +115,7 @@ impl State {
         let stops = Memo::new(move |_| edit::stops(&network.read().architecture));
         Self {
             embedded,
+            view,
             size,
             classes,
             imgsz,
@@ -118,6 +124,7 @@ impl State {
             stage,
             chosen_language,
             theme: RwSignal::new(address.theme),
+            device: RwSignal::new(address.device),
             host: StoredValue::new(address.host),
             language,
             imgsz_problem,
@@ -191,6 +198,7 @@ impl State {
     /// The state as an address says it.
     pub fn address(&self) -> Address {
         Address {
+            view: self.view.get(),
             size: self.size.get(),
             classes: self.classes.get(),
             imgsz: self.imgsz.get(),
@@ -198,6 +206,7 @@ impl State {
             freeze: self.freeze.get(),
             language: self.chosen_language.get(),
             theme: self.theme.get(),
+            device: self.device.get(),
             host: None,
         }
     }
@@ -209,6 +218,7 @@ impl State {
                 signal.set(value);
             }
         }
+        put(self.view, address.view);
         put(self.size, address.size);
         put(self.classes, address.classes);
         put(self.imgsz, address.imgsz);

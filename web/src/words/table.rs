@@ -27,6 +27,14 @@ words! {
         "검출기를 동결하면 무엇이 달라지나";
     lead: "This is YOLOv5, module by module. Move the frost line: what lies before it stays exactly as it is, what lies after it learns your pictures.",
         "YOLOv5의 모듈을 하나하나 펼친 그림입니다. 동결선을 움직여 보세요. 선 앞쪽은 지금 모습 그대로 동결(freezing)되고, 선 뒤쪽만 새 사진을 배웁니다.";
+    views: "Views", "화면";
+    view_freeze: "Freeze", "동결";
+    view_data: "Pictures", "사진";
+    view_train: "Train", "학습";
+    view_detect: "Detect", "검출";
+    view_race: "Race", "비교";
+    view_xray: "X-ray", "엑스레이";
+    skip_to_view: "Skip to the content", "본문으로 건너뛰기";
     skip_to_picture: "Skip to the picture", "그림으로 건너뛰기";
     language: "Language", "언어";
     theme: "Theme", "화면 테마";

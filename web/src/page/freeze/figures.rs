@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::counter::Counter;
-use super::state::State;
 use crate::figures::{bytes, flops, grouped, percent, ratio};
+use crate::page::state::State;
 use crate::words::fill;
 
 /// The figures.

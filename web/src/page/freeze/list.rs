@@ -3,9 +3,9 @@
 use frostline::freeze::{ModuleState, matches};
 use leptos::prelude::*;
 
-use super::icon;
-use super::state::State;
 use crate::figures::{grouped, shape};
+use crate::page::icon;
+use crate::page::state::State;
 use crate::words::fill;
 
 /// The list. Only open modules have their rows in the document, so that 375 names stay light.

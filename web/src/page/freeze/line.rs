@@ -4,11 +4,11 @@ use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use super::browser;
 use super::edges::Crossings;
-use super::icon;
-use super::state::State;
 use crate::edit::{self, Digits};
+use crate::page::browser;
+use crate::page::icon;
+use crate::page::state::State;
 use crate::picture::{Flow, Picture};
 use crate::words;
 use frostline::freeze::ModuleState;

@@ -3,8 +3,8 @@
 use frostline::model::Size;
 use leptos::prelude::*;
 
-use super::state::State;
 use crate::address::{self, MAX_BATCH};
+use crate::page::state::State;
 use crate::words::{self, Language, fill, problem, stage_label};
 use frostline::model::architecture::MAX_CLASSES;
 

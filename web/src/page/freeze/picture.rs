@@ -4,12 +4,12 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::block::Blocks;
-use super::browser;
 use super::controls::Summary;
 use super::edges::Edges;
-use super::icon;
 use super::line::FrostLine;
-use super::state::State;
+use crate::page::browser;
+use crate::page::icon;
+use crate::page::state::State;
 use crate::picture::{Flow, Picture};
 use frostline::freeze::ModuleState;
 

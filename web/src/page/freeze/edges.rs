@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::state::State;
+use crate::page::state::State;
 use crate::picture::{Flow, Picture, Point};
 
 /// Where the icons stand in blocks that flow down; the edges between neighbours run under them.

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::state::State;
 use crate::figures::{bytes, grouped, percent, ratio};
+use crate::page::state::State;
 use crate::words::{fill, ranges};
 
 /// The three explanations.

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::browser;
+use crate::page::browser;
 
 /// How long a number counts.
 const COUNT_MS: f64 = 260.0;

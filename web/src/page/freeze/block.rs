@@ -4,10 +4,10 @@ use frostline::freeze::ModuleState;
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
-use super::browser;
-use super::icon;
-use super::state::State;
 use crate::figures::grouped;
+use crate::page::browser;
+use crate::page::icon;
+use crate::page::state::State;
 use crate::picture::{Flow, Picture, Rect};
 use crate::words::fill;
 

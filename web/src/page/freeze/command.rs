@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use super::browser;
-use super::state::State;
 use crate::command::Command;
+use crate::page::browser;
+use crate::page::state::State;
 
 /// How long `Copied` stands.
 const SAID_FOR: Duration = Duration::from_secs(3);

@@ -1,0 +1,35 @@
+//! The Freeze view: the network, what of it is frozen, and what that changes. It needs no engine.
+
+mod block;
+mod command;
+mod controls;
+mod counter;
+mod edges;
+mod figures;
+mod line;
+mod list;
+mod notes;
+mod picture;
+
+use leptos::prelude::*;
+
+use self::command::CommandLine;
+use self::controls::Controls;
+use self::figures::Figures;
+use self::list::ParameterList;
+use self::notes::Notes;
+use self::picture::PictureView;
+use super::state::State;
+
+/// The view from top to bottom.
+#[component]
+pub fn FreezeView(state: State) -> impl IntoView {
+    view! {
+        <Controls state />
+        <PictureView state />
+        <Figures state />
+        <Notes state />
+        <CommandLine state />
+        <ParameterList state />
+    }
+}

@@ -1,0 +1,11 @@
+//! The Train view.
+
+use leptos::prelude::*;
+
+use super::lab::Lab;
+
+/// The view from top to bottom.
+#[component]
+pub fn TrainView(lab: Lab) -> impl IntoView {
+    let _ = lab;
+}
