@@ -7,3 +7,11 @@ init({ module_or_path: new URL("app_bg.wasm", import.meta.url) }).catch((error) 
     loading.textContent = `Frostline could not start: ${error.message ?? error}. A recent browser with WebAssembly is needed. · 시작하지 못했습니다. WebAssembly를 지원하는 최신 브라우저가 필요합니다.`;
   }
 });
+
+// The whole lab is kept for the next visit, with or without a network: not inside other sites, nor where data is dear.
+const kept = "serviceWorker" in navigator && !("embed" in document.documentElement.dataset) && !navigator.connection?.saveData;
+if (kept) {
+  const keep = () => navigator.serviceWorker.register("offline-worker.js").catch(() => {});
+  if (document.readyState === "complete") keep();
+  else window.addEventListener("load", keep);
+}

@@ -1,6 +1,7 @@
 //! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench`.
 
 mod bench;
+mod shipped;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ const HELP: &str = "\
 cargo xtask test    bring what the tests need, then run them all
 cargo xtask serve   build the lab and serve it on this machine (a port may follow)
 cargo xtask web     only build the lab, into web/dist
+cargo xtask quick   only build the page, quickly and large, into that folder: for trying a change
 cargo xtask lint    formatting, clippy and, where it is installed, cargo deny
 cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, a browser
 cargo xtask fuzz    the fuzz targets for long (FROSTLINE_FUZZ_CASES, default 100000 cases each)";
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("serve") => web::serve(std::env::args().nth(2)),
         Some("web") => web::build().map(|_| ()),
+        Some("quick") => web::quick(),
+        Some("finish-trunk") => web::finish_trunk(),
         Some("lint") => lint(),
         Some("setup") => setup(),
         Some("fuzz") => fuzz(),

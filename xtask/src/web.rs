@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::shipped;
 use crate::{WASM, cargo, is_root, root, step};
 
 /// Where the lab is served unless another port is named.
@@ -59,8 +60,8 @@ struct Program {
     flags: &'static [&'static str],
     /// For the linking compiler alone.
     last: &'static [&'static str],
-    /// How wasm-opt makes it smaller.
-    optimise: &'static str,
+    /// How wasm-opt makes it smaller, if at all.
+    optimise: Option<&'static str>,
 }
 
 /// The page, and the engine in its worker. Two calls of cargo: one would build the page with the engine's features.
@@ -70,7 +71,7 @@ const PROGRAMS: [Program; 2] = [
         what: "the page's program",
         flags: &["--profile", "page"],
         last: &[],
-        optimise: "-Oz",
+        optimise: Some("-Oz"),
     },
     Program {
         name: "engine",
@@ -78,7 +79,7 @@ const PROGRAMS: [Program; 2] = [
         flags: &["--profile", "engine", "--features", "engine"],
         // Over all cores, and nearly as small as with all of it at once.
         last: &["-Clto=thin"],
-        optimise: "-O1",
+        optimise: Some("-O1"),
     },
 ];
 
@@ -94,12 +95,7 @@ pub fn build() -> anyhow::Result<PathBuf> {
         std::fs::remove_dir_all(&dist).context("the earlier web/dist")?;
     }
     copy_folder(&web.join("public"), &dist)?;
-    let index = std::fs::read_to_string(web.join("index.html")).context("web/index.html")?;
-    let index: Vec<&str> = index
-        .lines()
-        .filter(|line| !line.contains("data-trunk"))
-        .collect();
-    std::fs::write(dist.join("index.html"), index.join("\n") + "\n").context("web/dist")?;
+    copy_index(&dist)?;
     if has_node() {
         node_modules()?;
     } else {
@@ -108,7 +104,41 @@ pub fn build() -> anyhow::Result<PathBuf> {
     for program in &PROGRAMS {
         program.finish(&bindgen, &dist)?;
     }
+    shipped::finish(&dist)?;
     Ok(dist)
+}
+
+/// The page alone, quickly and large, into the lab that stands in `web/dist`: for trying a change.
+pub fn quick() -> anyhow::Result<()> {
+    let bindgen = wasm_bindgen()?;
+    let dist = root().join("web/dist");
+    let page = Program {
+        flags: &["--profile", "release"],
+        optimise: None,
+        ..PROGRAMS[0]
+    };
+    page.compile()?;
+    copy_folder(&root().join("web/public"), &dist)?;
+    copy_index(&dist)?;
+    page.finish(&bindgen, &dist)?;
+    shipped::finish(&dist)
+}
+
+/// What Trunk does not do, after it has built the lab.
+pub fn finish_trunk() -> anyhow::Result<()> {
+    let dist = std::env::var_os("TRUNK_STAGING_DIR")
+        .context("TRUNK_STAGING_DIR is not set: Trunk calls this")?;
+    shipped::finish(Path::new(&dist))
+}
+
+/// The page's document without what only Trunk reads.
+fn copy_index(dist: &Path) -> anyhow::Result<()> {
+    let index = std::fs::read_to_string(root().join("web/index.html")).context("web/index.html")?;
+    let index: Vec<&str> = index
+        .lines()
+        .filter(|line| !line.contains("data-trunk"))
+        .collect();
+    std::fs::write(dist.join("index.html"), index.join("\n") + "\n").context("web/dist")
 }
 
 impl Program {
@@ -142,15 +172,15 @@ impl Program {
                         .with_extension("wasm"),
                 ),
         )?;
-        if !has_node() {
+        let Some(optimise) = self.optimise.filter(|_| has_node()) else {
             return Ok(());
-        }
+        };
         let program = dist.join(format!("{}_bg.wasm", self.name));
         step(
             "a smaller program",
             Command::new("node")
                 .arg(e2e().join("node_modules/binaryen/bin/wasm-opt"))
-                .arg(self.optimise)
+                .arg(optimise)
                 .args(WASM_FEATURES)
                 .arg("--output")
                 .args([&program, &program]),
@@ -336,6 +366,7 @@ fn content_type(file: &Path) -> &'static str {
         Some("css") => "text/css",
         Some("js") => "text/javascript",
         Some("svg") => "image/svg+xml",
+        Some("zip") => "application/zip",
         Some("wasm") => "application/wasm",
         _ => "application/octet-stream",
     }
