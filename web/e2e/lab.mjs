@@ -10,14 +10,14 @@ export const isIcon = (request) => request.url().endsWith("/icon.svg");
 
 /** A page that fails its test when anything is written to the console as an error, or is not found. */
 export async function openPage(browser, address, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, locale: "en-GB", ...options });
+  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, locale: "en-GB", serviceWorkers: "block", ...options });
   const page = await context.newPage();
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("requestfailed", (request) => isIcon(request) || errors.push(`${request.url()} ${request.failure()?.errorText}`));
   await page.goto(address);
-  await page.locator("#frost-line").waitFor();
+  await page.locator("#view").waitFor();
   return { page, context, noErrors: () => assert.deepEqual(errors, []) };
 }
 

@@ -1,16 +1,18 @@
-// <frostline-lab freeze="10" size="n" lang="ko" theme="dark"></frostline-lab>
+// <frostline-lab view="train" freeze="10" size="n" lang="ko" theme="dark"></frostline-lab>
 //
 // Puts the lab into a page, in an iframe of the place that this script comes from. The iframe is as high as its content.
-// Events: frostline:ready, frostline:plan (detail: freeze, size, frozenParameters, trainableParameters).
+// Events: frostline:ready (detail: view), frostline:plan (freeze, size, frozenParameters, trainableParameters), frostline:epoch and
+// frostline:done (docs/embedding.md).
 // Attributes may change at any time; the lab follows without loading again.
 
 // A classic script, since a module of another origin would need CORS headers from the host of the lab.
 {
   const BASE = new URL(".", document.currentScript.src);
-  const SETTINGS = ["view", "freeze", "size", "classes", "imgsz", "batch", "lang", "theme"];
-  const FORWARDED = new Set(["frostline:ready", "frostline:plan"]);
-  // Enough for the program to run and to copy its command; not to navigate the page around it.
-  const SANDBOX = "allow-scripts allow-same-origin allow-popups";
+  const SETTINGS = ["view", "freeze", "size", "classes", "imgsz", "batch", "lang", "theme", "device"];
+  const FORWARDED = new Set(["frostline:ready", "frostline:plan", "frostline:epoch", "frostline:done"]);
+  // Enough for the program to run, to copy its command and to hand over files; not to navigate the page around it.
+  const SANDBOX = "allow-scripts allow-same-origin allow-popups allow-downloads";
+  const ALLOWED = "camera; clipboard-write";
   const FIRST_HEIGHT = 900;
   const LARGEST_HEIGHT = 20000;
 
@@ -33,7 +35,7 @@
       frame.title = this.getAttribute("title") || "Frostline";
       frame.loading = "lazy";
       frame.setAttribute("sandbox", SANDBOX);
-      frame.setAttribute("allow", "clipboard-write");
+      frame.setAttribute("allow", ALLOWED);
       frame.style.cssText = `display: block; width: 100%; border: 0; height: ${FIRST_HEIGHT}px`;
       if (!this.style.display) this.style.display = "block";
       this.#frame = frame;

@@ -9,6 +9,7 @@ use super::header::{Footer, Header};
 use super::lab::Lab;
 use super::nav::{self, Navigation};
 use super::race::RaceView;
+use super::status::EngineStatus;
 use super::train::TrainView;
 use super::xray::XrayView;
 use crate::address::View;
@@ -52,6 +53,7 @@ pub fn App(lab: Lab) -> impl IntoView {
         {(!state.embedded).then(|| view! { <Header state /> <Navigation state /> })}
         <main id="view" tabindex="-1" class:embedded=state.embedded>
             {heading}
+            {move || (state.view.get() != View::Freeze).then(|| view! { <EngineStatus lab /> })}
             {shown}
         </main>
         <Footer state />

@@ -13,6 +13,7 @@ mod link;
 mod nav;
 mod race;
 mod state;
+mod status;
 mod store;
 mod train;
 mod xray;

@@ -5,7 +5,7 @@ mod problems;
 mod table;
 
 pub use plan::{ranges, stage_label, summary};
-pub use problems::{problem, said};
+pub use problems::{problem, refusal, said};
 pub use table::Words;
 
 /// A language of the page.

@@ -8,9 +8,95 @@ use frostline::Error;
 use frostline::error::Problem;
 
 use super::{Language, fill};
+use crate::messages::Refusal;
 
 /// English, Korean. Sentences without holes come before those that could swallow them.
 const CATALOGUE: &[(&str, &str)] = &[
+    // What it is about.
+    ("the engine", "엔진"),
+    ("the weights", "가중치"),
+    ("the fine-tuned weights", "미세 조정한 가중치"),
+    ("the data", "데이터"),
+    ("the run", "학습"),
+    ("the device", "장치"),
+    ("the picture", "사진"),
+    ("the image size", "이미지 크기"),
+    ("the browser's storage", "브라우저 저장소"),
+    // Of the page and its engine.
+    ("no program", "없는 프로그램"),
+    (
+        "a program that starts in a worker",
+        "워커에서 시작하는 프로그램",
+    ),
+    (
+        "a browser with WebAssembly SIMD",
+        "WebAssembly SIMD를 지원하는 브라우저",
+    ),
+    (
+        "Load the page again, or take a recent browser",
+        "페이지를 다시 불러오거나 최신 브라우저를 쓰세요",
+    ),
+    ("a program without defects", "결함 없는 프로그램"),
+    (
+        "Load the page again, and please report this",
+        "페이지를 다시 불러오고, 이 문제를 알려 주세요",
+    ),
+    (
+        "Load the page again: page and engine are of different versions",
+        "페이지를 다시 불러오세요. 페이지와 엔진의 버전이 다릅니다",
+    ),
+    ("the answer to what was asked", "질문에 맞는 대답"),
+    ("an engine that has ended", "끝난 엔진"),
+    ("an answer", "대답"),
+    (
+        "Try again: another one starts",
+        "다시 해 보세요. 새 엔진이 시작됩니다",
+    ),
+    ("a file that comes with the page", "페이지와 함께 오는 파일"),
+    (
+        "Try again when this site can be reached",
+        "이 사이트에 연결될 때 다시 해 보세요",
+    ),
+    ("a file that can be read", "읽을 수 있는 파일"),
+    ("Choose it again", "파일을 다시 고르세요"),
+    (
+        "room to keep pictures, boxes and runs",
+        "사진, 박스, 학습을 보관할 공간",
+    ),
+    (
+        "What you do here works, but is gone with the page; take it along as a file",
+        "작업은 되지만 페이지를 닫으면 사라집니다. 파일로 저장해 가져가세요",
+    ),
+    ("none", "없음"),
+    ("a .pt or .safetensors file", ".pt 또는 .safetensors 파일"),
+    ("Load some", "하나 불러오세요"),
+    ("a run that has finished an epoch", "한 에폭 이상 마친 학습"),
+    ("a run under way", "진행 중인 학습"),
+    ("Start a run", "학습을 시작하세요"),
+    ("Start one", "하나 시작하세요"),
+    ("pictures with boxes", "박스가 있는 사진"),
+    ("Add some", "추가하세요"),
+    ("no picture", "사진 없음"),
+    ("pictures to learn from", "학습할 사진"),
+    ("pictures to validate on", "검증할 사진"),
+    ("not one box to learn from", "학습할 박스 없음"),
+    ("boxes around what is to be found", "찾을 것을 두른 박스"),
+    ("Draw some", "박스를 그리세요"),
+    ("another run began", "새로 시작한 다른 학습"),
+    ("other weights came", "바뀐 가중치"),
+    ("other pictures came", "바뀐 사진"),
+    ("another device was chosen", "바뀐 장치"),
+    ("a run that goes on to its end", "끝까지 이어지는 학습"),
+    ("a finished computation", "끝난 계산"),
+    (
+        "Ask again: the engine computes on the CPU now",
+        "다시 해 보세요. 이제 엔진이 CPU로 계산합니다",
+    ),
+    (
+        "a multiple of 32 px up to 4096",
+        "4096 이하인 32의 배수(px)",
+    ),
+    ("{} px", "{0}px"),
     // What was found.
     ("a second @", "두 번째 @"),
     ("a stage without an epoch", "에폭이 없는 단계"),
@@ -180,6 +266,26 @@ pub fn said(error: Error) -> Problem {
             next: String::new(),
         },
     }
+}
+
+/// What the engine refuses, with what it is about, in the reader's language.
+pub fn refusal(refusal: &Refusal, language: Language) -> String {
+    let place = match language {
+        Language::English => refusal.place.clone(),
+        Language::Korean => korean(&refusal.place),
+    };
+    let mut begin = place.chars();
+    let place = match begin.next() {
+        // A thing's name begins the sentence; a file's is left as it is.
+        Some(first) if refusal.place.starts_with("the ") => {
+            first.to_uppercase().chain(begin).collect()
+        }
+        _ => place,
+    };
+    let Error::Input(found) = Error::from(refusal.clone()) else {
+        return place;
+    };
+    format!("{place}: {}", problem(&found, language))
 }
 
 /// What is wrong with an input, in a language: where, what was found, what was expected, and a hint.

@@ -45,6 +45,19 @@ words! {
         "이 페이지의 모든 값은 이 브라우저 안에서 계산하며, 어디로도 전송하지 않습니다.";
     full_page: "Open the whole page", "전체 페이지 열기";
 
+    // The engine.
+    engine_loading: "The engine is loading …", "엔진을 불러오는 중 …";
+    engine_gpu: "The engine computes on the GPU: {name}.", "엔진이 GPU로 계산합니다: {name}";
+    engine_cpu: "The engine computes on the CPU.", "엔진이 CPU로 계산합니다.";
+    engine_lost: "The GPU went away.", "GPU를 쓸 수 없게 되었습니다.";
+    engine_lost_in_run: "The GPU went away; the run goes on from epoch {epoch}.",
+        "GPU를 쓸 수 없게 되어 {epoch} 에폭부터 이어서 학습합니다.";
+    engine_again: "Start it again", "다시 시작";
+    device: "Device", "장치";
+    device_auto: "Auto", "자동";
+    device_gpu: "GPU", "GPU";
+    device_cpu: "CPU", "CPU";
+
     // Choosing a network.
     network: "Network", "네트워크";
     size: "Size", "크기";
