@@ -39,6 +39,10 @@ export async function serve({ folder, pages = {}, base = "/", policy }) {
       response.writeHead(404, headers).end();
     }
   });
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+  return { origin: `http://127.0.0.1:${server.address().port}`, close };
 }

@@ -48,6 +48,13 @@ pub fn clear_loading() {
     }
 }
 
+/// Writes what a defect says to the console before the program ends.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        web_sys::console::error_1(&panic.to_string().into());
+    }));
+}
+
 /// Moves the focus.
 pub fn focus(id: &str) {
     let element = document().get_element_by_id(id);
@@ -139,9 +146,13 @@ fn observe(element: &web_sys::Element, told: impl Fn(web_sys::DomRectReadOnly) +
             told(entry.content_rect());
         }
     });
-    if let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) {
-        observer.observe(element);
-    }
-    // As long as the page.
-    callback.forget();
+    let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) else {
+        return;
+    };
+    observer.observe(element);
+    // As long as the view that asked.
+    let held = StoredValue::new_local((observer, callback));
+    on_cleanup(move || {
+        held.try_with_value(|(observer, _)| observer.disconnect());
+    });
 }

@@ -26,6 +26,7 @@ use self::state::State;
 
 /// Puts the page into the document and keeps its address, language and theme in step.
 pub fn mount() {
+    browser::tell_panics();
     leptos::mount::mount_to_body(|| {
         let state = State::from_address(browser::query(), browser::is_embedded());
         browser::clear_loading();

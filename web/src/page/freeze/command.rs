@@ -49,7 +49,7 @@ pub fn CommandLine(state: State) -> impl IntoView {
             let done = browser::copy(&text).await;
             copied.set(if done { Copied::Yes } else { Copied::Refused });
             if done {
-                set_timeout(move || copied.set(Copied::NotYet), SAID_FOR);
+                set_timeout(move || _ = copied.try_set(Copied::NotYet), SAID_FOR);
             }
         });
     };
