@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod command;
+pub mod dataset;
 pub mod edit;
 pub mod figures;
 pub mod messages;
