@@ -6,6 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Response};
 
+use super::data::Pictures;
 use super::link::{Link, unexpected};
 use super::state::State;
 use super::store::Drawer;
@@ -24,6 +25,7 @@ pub struct Lab {
     pub state: State,
     pub engine: Link,
     pub weights: Weights,
+    pub pictures: Pictures,
     /// The shipped files, once they are here.
     shipped: StoredValue<Shipped, LocalStorage>,
 }
@@ -64,6 +66,7 @@ impl Lab {
                 problem: RwSignal::new(None),
                 given: StoredValue::new(0),
             },
+            pictures: Pictures::new(),
             shipped: StoredValue::new_local(Shipped::default()),
         };
         leptos::task::spawn_local(lab.recall_weights());

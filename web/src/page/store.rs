@@ -78,11 +78,31 @@ impl Drawer {
         read.await.map_err(refusal)
     }
 
+    /// All keys with their values, in the order of the keys.
+    ///
+    /// # Errors
+    /// When the browser keeps nothing.
+    pub async fn entries(self) -> Result<Vec<(String, JsValue)>, Refusal> {
+        let database = open().await?;
+        let read = async {
+            let transaction = database.transaction(&[self.name()], TransactionMode::ReadOnly)?;
+            let store = transaction.object_store(self.name())?;
+            let keys = store.get_all_keys(None, None)?.await?;
+            let values = store.get_all(None, None)?.await?;
+            let keys = keys.iter().map(|key| key.as_string().unwrap_or_default());
+            Ok(keys.zip(values).collect())
+        };
+        read.await.map_err(refusal)
+    }
+
     /// Forgets what lies under these keys.
     ///
     /// # Errors
     /// When the browser keeps nothing.
     pub async fn delete(self, keys: &[&str]) -> Result<(), Refusal> {
+        if keys.is_empty() {
+            return Ok(());
+        }
         let database = open().await?;
         let write = async {
             let transaction = database.transaction(&[self.name()], TransactionMode::ReadWrite)?;

@@ -1,6 +1,10 @@
 //! The Data view.
 
+mod set;
+
 use leptos::prelude::*;
+
+pub use self::set::Pictures;
 
 use super::lab::Lab;
 

@@ -1,0 +1,217 @@
+//! The person's pictures: what is known of them, their files, what the browser keeps of both, and what the engine has been given.
+
+use std::collections::HashMap;
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Blob;
+
+use crate::dataset::{DataSet, Picture, Touched};
+use crate::messages::{Ask, DataSaid, Refusal, Said};
+use crate::page::lab::{Lab, bytes};
+use crate::page::link::unexpected;
+use crate::page::store::Drawer;
+
+/// Where the class names are kept.
+const CLASSES: &str = "classes";
+
+/// The set of the page. It may be copied; all copies are one.
+#[derive(Debug, Clone, Copy)]
+pub struct Pictures {
+    /// What is known of the pictures; changed through [`Pictures::change`] only.
+    pub set: RwSignal<DataSet>,
+    /// Goes up with every change.
+    pub revision: RwSignal<u32>,
+    /// Whether what the browser kept has been looked at.
+    pub recalled: RwSignal<bool>,
+    /// Why changes are not kept, if they are not.
+    pub not_kept: RwSignal<Option<Refusal>>,
+    files: StoredValue<HashMap<u32, Blob>, LocalStorage>,
+    /// The engine's life and the revision that it was given.
+    given: StoredValue<Option<(u32, u32)>>,
+}
+
+impl Pictures {
+    /// An empty set, into which what the browser kept comes at once.
+    pub fn new() -> Self {
+        let pictures = Self {
+            set: RwSignal::new(DataSet::default()),
+            revision: RwSignal::new(0),
+            recalled: RwSignal::new(false),
+            not_kept: RwSignal::new(None),
+            files: StoredValue::new_local(HashMap::new()),
+            given: StoredValue::new(None),
+        };
+        leptos::task::spawn_local(async move {
+            if let Err(refusal) = pictures.recall().await {
+                pictures.not_kept.set(Some(refusal));
+            }
+            pictures.recalled.set(true);
+        });
+        pictures
+    }
+
+    /// The file of a picture; also of one that was taken out, until the page is left.
+    pub fn file(self, id: u32) -> Option<Blob> {
+        self.files.with_value(|files| files.get(&id).cloned())
+    }
+
+    /// Changes the set, and keeps what the change touched.
+    pub fn change(self, change: impl FnOnce(&mut DataSet) -> Touched) {
+        let mut touched = Touched::default();
+        self.set.update(|set| touched = change(set));
+        self.keep(touched, &[]);
+    }
+
+    /// Takes pictures with their files in; `add` says under which ids, in the order of the files.
+    pub fn add(
+        self,
+        files: Vec<Blob>,
+        add: impl FnOnce(&mut DataSet) -> (Vec<u32>, Touched),
+    ) -> Vec<u32> {
+        let mut added = (Vec::new(), Touched::default());
+        self.set.update(|set| added = add(set));
+        let (ids, touched) = added;
+        self.files
+            .update_value(|kept| kept.extend(ids.iter().copied().zip(files)));
+        self.keep(touched, &ids);
+        ids
+    }
+
+    fn keep(self, touched: Touched, with_files: &[u32]) {
+        if touched == Touched::default() {
+            return;
+        }
+        self.revision.update(|revision| *revision += 1);
+        let set = self.set.read_untracked();
+        let (mut kept, mut gone) = (Vec::new(), Vec::new());
+        for id in &touched.pictures {
+            match set
+                .picture(*id)
+                .and_then(|picture| serde_json::to_string(picture).ok())
+            {
+                Some(record) => kept.push((key(*id), JsValue::from(record))),
+                None => gone.push(key(*id)),
+            }
+        }
+        let files: Vec<_> = (with_files.iter())
+            .filter_map(|id| Some((key(*id), self.file(*id)?.into())))
+            .collect();
+        let classes = touched
+            .classes
+            .then(|| serde_json::to_string(set.classes()).unwrap_or_default());
+        drop(set);
+        leptos::task::spawn_local(async move {
+            let write = async {
+                // Files first: a record without its file would be lost work.
+                put(Drawer::Files, &files).await?;
+                put(Drawer::Pictures, &kept).await?;
+                if let Some(classes) = classes {
+                    Drawer::Values.put(&[(CLASSES, classes.into())]).await?;
+                }
+                let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+                Drawer::Pictures.delete(&gone).await
+            };
+            self.not_kept.set(write.await.err());
+        });
+    }
+
+    /// What an earlier visit left. Files whose pictures were taken out go now.
+    async fn recall(self) -> Result<(), Refusal> {
+        let classes = Drawer::Values
+            .get(CLASSES)
+            .await?
+            .and_then(|text| text.as_string());
+        let classes: Vec<String> = classes
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let records = Drawer::Pictures.all().await?;
+        let records = records.iter().filter_map(JsValue::as_string);
+        let mut pictures: Vec<Picture> = records
+            .filter_map(|text| serde_json::from_str(&text).ok())
+            .collect();
+        let mut files = HashMap::new();
+        let mut orphans = Vec::new();
+        let known: std::collections::HashSet<u32> =
+            pictures.iter().map(|picture| picture.id).collect();
+        for (name, file) in Drawer::Files.entries().await? {
+            match (name.parse::<u32>(), file.dyn_into::<Blob>()) {
+                (Ok(id), Ok(file)) if known.contains(&id) => _ = files.insert(id, file),
+                _ => orphans.push(name),
+            }
+        }
+        let orphans: Vec<&str> = orphans.iter().map(String::as_str).collect();
+        Drawer::Files.delete(&orphans).await?;
+        pictures.retain(|picture| files.contains_key(&picture.id));
+        if pictures.is_empty() && classes.is_empty() {
+            return Ok(());
+        }
+        self.files.set_value(files);
+        self.set.set(DataSet::new(classes, pictures));
+        self.revision.update(|revision| *revision += 1);
+        Ok(())
+    }
+}
+
+impl Lab {
+    /// Makes sure that the engine has the pictures as they are now.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the engine refuses. What the engine leaves out stands in its answer.
+    pub async fn give_pictures(self) -> Result<Option<DataSaid>, Refusal> {
+        let pictures = self.pictures;
+        self.engine.start(self.state.device.get_untracked());
+        let now = (
+            self.engine.life.get_untracked(),
+            pictures.revision.get_untracked(),
+        );
+        if pictures.given.get_value() == Some(now) {
+            return Ok(None);
+        }
+        let set = pictures.set.read_untracked();
+        let classes = set.classes().to_vec();
+        let (ids, told) = set.ask();
+        drop(set);
+        let mut files = Vec::with_capacity(ids.len());
+        for id in ids {
+            let file = pictures.file(id);
+            files.push(bytes(&file.unwrap_or(Blob::new().map_err(|_| no_file())?)).await?);
+        }
+        let ask = Ask::Data {
+            classes,
+            pictures: told,
+        };
+        match self.engine.ask(ask, files).await? {
+            (Said::Data(said), _) => {
+                pictures.given.set_value(Some(now));
+                Ok(Some(said))
+            }
+            (said, _) => Err(unexpected(&said)),
+        }
+    }
+}
+
+async fn put(drawer: Drawer, entries: &[(String, JsValue)]) -> Result<(), Refusal> {
+    let entries: Vec<(&str, JsValue)> = entries
+        .iter()
+        .map(|(key, value)| (&**key, value.clone()))
+        .collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    drawer.put(&entries).await
+}
+
+/// Keys sort as their numbers do.
+fn key(id: u32) -> String {
+    format!("{id:010}")
+}
+
+fn no_file() -> Refusal {
+    Refusal {
+        place: "the browser".to_owned(),
+        found: "no way to make a file".to_owned(),
+        expected: "a recent browser".to_owned(),
+        next: String::new(),
+    }
+}
