@@ -93,3 +93,12 @@ fn contrast_is_the_published_formula() {
     // #767676 on white is the lightest grey that passes.
     assert!((contrast(grey(118.0 / 255.0), grey(1.0)) - 4.54).abs() < 0.01);
 }
+
+#[test]
+fn names_of_classes_can_be_read_on_their_colours() {
+    let colours = colours(":root");
+    for class in 0..8 {
+        let found = contrast(colours["on-class"], colours[&*format!("class-{class}")]);
+        assert!(found >= TEXT, "class-{class} has {found:.2}");
+    }
+}

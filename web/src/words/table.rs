@@ -190,4 +190,22 @@ words! {
     tensors: "{count} tensors, {parameters} parameters", "텐서 {count}개, 파라미터 {parameters}개";
     open_all: "Open all", "모두 펼치기";
     close_all: "Close all", "모두 접기";
+
+    // Drawing boxes.
+    picture_none: "No picture chosen", "고른 사진 없음";
+    stage: "The picture and its boxes", "사진과 박스";
+    stage_help: "Drag a box, or click two corners. Keys: N adds one, Tab goes to the next, arrows move it, Shift and arrows resize it, Control makes steps of one pixel; 1–9 choose its class, Delete removes it, Page Up and Page Down change the picture, Control Z undoes.",
+        "드래그하거나 두 모서리를 눌러 박스를 그리세요. 키: N 추가, Tab 다음 박스, 화살표 이동, Shift와 화살표 크기, Control과 함께 누르면 1픽셀씩, 1–9 클래스, Delete 삭제, Page Up과 Page Down 다른 사진, Control Z 실행 취소.";
+    box_at: "{class}, {width} by {height} pixels, from {left}, {top}", "{class}, {width}×{height}픽셀, 위치 {left}, {top}";
+    cannot_show: "This browser cannot show this kind of picture. The engine can read it.",
+        "이 브라우저는 이 형식의 사진을 보여 주지 못합니다. 엔진은 읽을 수 있습니다.";
+    classes_title: "Classes", "클래스";
+    class_new: "New class", "새 클래스";
+    class_add: "Add", "추가";
+    class_name: "Name of the class {name}", "클래스 {name}의 이름";
+    class_boxes: "{train} to learn, {val} to check", "학습 {train}개, 검증 {val}개";
+    class_remove: "Remove the class {name} and its boxes", "클래스 {name}과 그 박스 지우기";
+    class_empty: "Write a name.", "이름을 쓰세요.";
+    class_long: "Take a name of at most 60 letters.", "60자 이하로 쓰세요.";
+    class_taken: "There is a class of this name.", "이 이름의 클래스가 이미 있습니다.";
 }
