@@ -37,6 +37,21 @@ pub enum Ask {
         /// The file's name, for errors.
         name: String,
     },
+    /// Read files of a labelled set: pictures, label files, a data yaml, lists of class names, zips of all that.
+    /// Bytes: one file per name. Answer: [`Said::Opened`].
+    Open {
+        /// Path of each file within what was given; its name where it was given alone.
+        files: Vec<String>,
+        /// Class names that there are already: label files without names of their own mean these.
+        classes: Vec<String>,
+    },
+    /// Write a set as a YOLO zip. Bytes: one encoded file per picture, in their order. Answer: [`Said::Packed`].
+    Pack {
+        /// Class names by index.
+        classes: Vec<String>,
+        /// The pictures.
+        pictures: Vec<LabelledPicture>,
+    },
     /// Take pictures with their boxes, in place of earlier ones. Bytes: one encoded file (jpeg, png, webp,
     /// bmp, tiff) per picture, in their order. Answer: [`Said::Data`].
     Data {
@@ -199,6 +214,13 @@ pub enum Said {
     Ready(DeviceSaid),
     /// Weights were read.
     Weights(WeightsSaid),
+    /// What was found in files. Bytes: those of pictures that are none of the given files, in their order.
+    Opened(OpenedSaid),
+    /// A set as a zip. Bytes: the file.
+    Packed {
+        /// A name for the file.
+        name: String,
+    },
     /// Pictures were taken.
     Data(DataSaid),
     /// What a run does: as a forecast, or because it has begun.
@@ -280,6 +302,32 @@ pub struct WeightsSaid {
     pub tensors: usize,
     /// Tensors that the network has, as far as it is known.
     pub wanted: usize,
+}
+
+/// What was found in files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenedSaid {
+    /// Class names by index: those that were known first.
+    pub classes: Vec<String>,
+    /// The pictures.
+    pub pictures: Vec<OpenedPicture>,
+    /// What was left out, and why.
+    pub refused: Vec<Refusal>,
+}
+
+/// A picture that was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenedPicture {
+    /// Its file name, without folders.
+    pub name: String,
+    /// Upright size `[w, h]` in pixels.
+    pub size: [u32; 2],
+    /// Class index and `[cx, cy, w, h]` as fractions of the picture.
+    pub boxes: Vec<(usize, [f32; 4])>,
+    /// What it is for, where the files say so.
+    pub split: Option<Use>,
+    /// Index of the given file that it is; none when its bytes come with the answer.
+    pub given: Option<usize>,
 }
 
 /// Pictures that were taken.

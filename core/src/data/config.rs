@@ -186,6 +186,11 @@ impl DataConfig {
         !self.entry(split).paths.is_empty()
     }
 
+    /// What the yaml says for `split`, as it stands there.
+    pub(crate) fn said(&self, split: Split) -> &[String] {
+        &self.entry(split).paths
+    }
+
     /// The folders and lists of `split`, resolved.
     pub(crate) fn sources(&self, split: Split) -> Vec<PathBuf> {
         let paths = self.entry(split).paths.iter();

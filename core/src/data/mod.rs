@@ -4,6 +4,7 @@
 
 pub mod affine;
 pub mod anchors;
+pub mod archive;
 pub mod augment;
 pub mod cache;
 pub mod check;

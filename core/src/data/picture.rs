@@ -26,6 +26,18 @@ pub fn has_picture_suffix(path: &Path) -> bool {
         .is_some_and(|suffix| SUFFIXES.iter().any(|s| suffix.eq_ignore_ascii_case(s)))
 }
 
+/// The suffix that the content of a picture file asks for; `jpg` where it is of no known format.
+#[must_use]
+pub fn suffix_of(bytes: &[u8]) -> &'static str {
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Bmp) => "bmp",
+        Ok(ImageFormat::Png) => "png",
+        Ok(ImageFormat::Tiff) => "tif",
+        Ok(ImageFormat::WebP) => "webp",
+        _ => "jpg",
+    }
+}
+
 /// Decodes the picture at `path`: upright, RGB.
 ///
 /// # Errors

@@ -72,10 +72,17 @@ pub fn words(thrown: &JsValue) -> String {
 
 /// Says something to the page.
 pub fn say(id: u32, said: Said, bytes: Option<&[u8]>) {
-    let buffers = Array::new();
-    if let Some(bytes) = bytes {
-        buffers.push(&Uint8Array::from(bytes).buffer());
-    }
+    hand_over(id, said, bytes.map(buffer_of).into_iter().collect());
+}
+
+/// Bytes for the page.
+pub fn buffer_of(bytes: &[u8]) -> ArrayBuffer {
+    Uint8Array::from(bytes).buffer()
+}
+
+/// Says something to the page and hands over buffers with it.
+pub fn hand_over(id: u32, said: Said, buffers: Vec<ArrayBuffer>) {
+    let buffers: Array = buffers.into_iter().collect();
     let text = text(&Letter { id, body: said });
     let message = js_sys::Object::new();
     set(&message, "text", &text.into());

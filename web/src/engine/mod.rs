@@ -6,6 +6,7 @@
 mod browser;
 mod check;
 mod device;
+mod files;
 mod inbox;
 mod network;
 mod opfs;

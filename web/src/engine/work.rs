@@ -13,9 +13,10 @@ use frostline::train::start::architecture_of;
 use frostline::{Error, Result};
 use js_sys::ArrayBuffer;
 
-use super::browser::{Turn, bytes_of, now_s, say};
+use super::browser::{Turn, bytes_of, hand_over, now_s, say};
 use super::check;
 use super::device::{self, Chosen, Gpu, Loss};
+use super::files;
 use super::inbox::{Asked, Inbox};
 use super::network::{Pixels, Weights, find, xray};
 use super::opfs::Scratch;
@@ -27,6 +28,9 @@ use crate::messages::{
 
 /// The file name that fine-tuned weights go out under, as the native program calls them.
 const BEST: &str = "best.safetensors";
+
+/// The file name that a set goes out under.
+const PACKED: &str = "pictures.zip";
 
 /// Starts the engine: from now on it hears.
 pub fn start() {
@@ -167,6 +171,17 @@ impl Engine {
                 let said = weights.said();
                 (self.before, self.after, self.best) = (Some(weights), None, None);
                 Said::Weights(said)
+            }
+            Ask::Open { files, classes } => {
+                let (said, found) = files::opened(files, &classes, buffers)?;
+                hand_over(id, said, found);
+                return Ok(());
+            }
+            Ask::Pack { classes, pictures } => {
+                bytes = Some(files::packed(&classes, pictures, buffers)?);
+                Said::Packed {
+                    name: PACKED.to_owned(),
+                }
             }
             Ask::Data { classes, pictures } => {
                 self.interrupt("other pictures came");
