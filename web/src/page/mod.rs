@@ -2,6 +2,7 @@
 
 mod app;
 mod browser;
+mod camera;
 mod data;
 mod detect;
 mod freeze;

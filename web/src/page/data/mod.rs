@@ -2,6 +2,8 @@
 
 mod annotator;
 mod classes;
+mod incoming;
+mod open;
 mod set;
 mod shown;
 
