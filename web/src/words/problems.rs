@@ -21,6 +21,15 @@ const CATALOGUE: &[(&str, &str)] = &[
     ("the device", "장치"),
     ("the picture", "사진"),
     ("the image size", "이미지 크기"),
+    ("the webcam", "웹캠"),
+    (
+        "a webcam that this page may use",
+        "이 페이지가 쓸 수 있는 웹캠",
+    ),
+    (
+        "Allow it in the browser, or take picture files",
+        "브라우저에서 허용하거나 사진 파일을 쓰세요",
+    ),
     ("the browser's storage", "브라우저 저장소"),
     // Of the page and its engine.
     ("no program", "없는 프로그램"),

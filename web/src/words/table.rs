@@ -208,4 +208,37 @@ words! {
     class_empty: "Write a name.", "이름을 쓰세요.";
     class_long: "Take a name of at most 60 letters.", "60자 이하로 쓰세요.";
     class_taken: "There is a class of this name.", "이 이름의 클래스가 이미 있습니다.";
+
+    // Pictures.
+    data_lead: "Show it what to find: pictures with a box around each thing. They stay in this browser until you delete them.",
+        "무엇을 찾을지 보여 주세요. 찾을 것마다 박스를 두른 사진이면 됩니다. 사진은 직접 지울 때까지 이 브라우저에만 남습니다.";
+    data_empty: "No pictures yet. Take the shipped ones, 64 to learn from and 32 to check with, or your own: some ten per class are a beginning.",
+        "아직 사진이 없습니다. 함께 제공되는 사진(학습용 64장, 검증용 32장)을 쓰거나 직접 찍은 사진을 넣으세요. 클래스마다 열 장쯤이면 시작할 수 있습니다.";
+    sources: "Where pictures come from", "사진 가져오기";
+    source_shipped: "Shipped pictures", "제공 사진";
+    source_files: "Files", "파일";
+    source_folder: "Folder", "폴더";
+    source_webcam: "Webcam", "웹캠";
+    sources_hint: "Files and folders can be dropped here, pictures pasted. A YOLO zip or folder brings its boxes and classes.",
+        "파일과 폴더는 여기에 끌어다 놓고, 사진은 붙여 넣어도 됩니다. YOLO zip이나 폴더는 박스와 클래스까지 함께 들어옵니다.";
+    webcam_one: "Take one", "한 장 찍기";
+    webcam_burst: "Take five", "다섯 장 찍기";
+    reading: "Reading {count} files …", "파일 {count}개를 읽는 중 …";
+    taken_in: "{count} pictures came in.", "사진 {count}장이 들어왔습니다.";
+    taken_in_but: "{count} pictures came in; {out} problems:", "사진 {count}장이 들어왔고, 문제가 {out}개 있습니다.";
+    undo: "Undo", "실행 취소";
+    redo: "Redo", "다시 실행";
+    divide: "Divide anew", "다시 나누기";
+    export_data: "Save as YOLO zip", "YOLO zip으로 저장";
+    delete_all: "Delete all", "모두 지우기";
+    picture_use: "What this picture is for", "이 사진의 쓰임";
+    use_train: "to learn", "학습";
+    use_val: "to check", "검증";
+    picture_remove: "Take this picture out", "이 사진 빼기";
+    count_pictures: "{train} pictures to learn from, {val} to check with. Those to check with are never learnt from: only so does a score say what happens with new pictures.",
+        "학습용 {train}장, 검증용 {val}장. 검증용 사진은 학습에 쓰지 않습니다. 그래야 점수가 새 사진에서의 실력을 말해 줍니다.";
+    count_without_val: "{train} pictures to learn from, {val} to check with. Without pictures to check with, nobody knows what it learnt: divide them anew.",
+        "학습용 {train}장, 검증용 {val}장. 검증용 사진이 없으면 무엇을 배웠는지 알 수 없습니다. 사진을 다시 나누세요.";
+    grid: "All pictures", "모든 사진";
+    thumb: "{name}, {count} boxes, {use}", "{name}, 박스 {count}개, {use}";
 }
