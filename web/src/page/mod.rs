@@ -2,6 +2,7 @@
 
 mod app;
 mod browser;
+mod camera;
 mod data;
 mod detect;
 mod freeze;
@@ -11,6 +12,7 @@ mod icon;
 mod lab;
 mod link;
 mod nav;
+mod picked;
 mod race;
 mod state;
 mod status;
