@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod edit;
 pub mod figures;
 pub mod messages;
+pub mod overlay;
 pub mod picture;
 pub mod scene;
 pub mod words;

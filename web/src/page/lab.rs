@@ -8,6 +8,7 @@ use web_sys::{Blob, Response};
 
 use super::data::Pictures;
 use super::link::{Link, unexpected};
+use super::picked::Picked;
 use super::state::State;
 use super::store::Drawer;
 use crate::messages::{Ask, Refusal, Said, WeightsSaid};
@@ -26,6 +27,8 @@ pub struct Lab {
     pub engine: Link,
     pub weights: Weights,
     pub pictures: Pictures,
+    /// The picture that is looked at.
+    pub picked: RwSignal<Option<Picked>, LocalStorage>,
     /// The shipped files, once they are here.
     shipped: StoredValue<Shipped, LocalStorage>,
 }
@@ -67,6 +70,7 @@ impl Lab {
                 given: StoredValue::new(0),
             },
             pictures: Pictures::new(),
+            picked: RwSignal::new_local(None),
             shipped: StoredValue::new_local(Shipped::default()),
         };
         leptos::task::spawn_local(lab.recall_weights());

@@ -12,6 +12,7 @@ mod icon;
 mod lab;
 mod link;
 mod nav;
+mod picked;
 mod race;
 mod state;
 mod status;

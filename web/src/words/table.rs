@@ -241,4 +241,67 @@ words! {
         "학습용 {train}장, 검증용 {val}장. 검증용 사진이 없으면 무엇을 배웠는지 알 수 없습니다. 사진을 다시 나누세요.";
     grid: "All pictures", "모든 사진";
     thumb: "{name}, {count} boxes, {use}", "{name}, 박스 {count}개, {use}";
+
+    // Looking at a picture.
+    source: "The picture", "사진";
+    source_file: "Choose a picture", "사진 고르기";
+    source_camera: "Webcam", "웹캠";
+    source_set: "From the pictures to check", "검증 사진에서";
+    source_set_empty: "Your set has no pictures to check yet:", "아직 검증할 사진이 없습니다:";
+    picked: "{name}, {width} by {height} pixels.", "{name}, {width}×{height}픽셀.";
+    picked_none: "Choose a picture, drop it here, paste it, or use the webcam.",
+        "사진을 고르거나 여기에 놓거나 붙여 넣으세요. 웹캠을 써도 됩니다.";
+    camera_on: "The webcam is on. Its pictures stay in this browser.",
+        "웹캠이 켜져 있습니다. 영상은 이 브라우저를 벗어나지 않습니다.";
+    before: "Before", "미세 조정 전";
+    after: "After", "미세 조정 후";
+    after_is: "The best weights of your run", "학습에서 가장 좋았던 가중치";
+    after_none: "There is nothing after yet: it comes with the first finished epoch.",
+        "아직 보여 줄 것이 없습니다. 첫 에폭을 마치면 나타납니다.";
+    after_train: "Go to training", "학습하러 가기";
+    picture_looked_at: "The picture that is looked at", "살펴보는 사진";
+    imgsz_choice: "Input of the network", "네트워크 입력";
+
+    // Detecting.
+    detect_lead: "What the network finds on a picture, before it learnt yours and after.",
+        "네트워크가 사진에서 무엇을 찾는지, 미세 조정 전과 후를 나란히 봅니다.";
+    conf: "Confidence", "신뢰도";
+    iou: "Overlap (IoU)", "겹침(IoU)";
+    detected: "Boxes: {count}. {ms} ms.", "박스 {count}개. {ms}ms.";
+    boxes_found: "Boxes that were found", "찾은 박스";
+    box_class: "Class", "클래스";
+    box_place: "Left, top (px)", "왼쪽, 위(px)";
+    box_size: "Size (px)", "크기(px)";
+    detect_why: "Each box has a confidence; those below the first slider are not shown. Where two boxes of one class overlap by more than the second slider says, only the surer one stays. Before and after name different classes: Detect, the last module, is made anew for yours.",
+        "박스마다 신뢰도가 있고, 첫 번째 슬라이더보다 낮은 박스는 보여 주지 않습니다. 같은 클래스의 두 박스가 두 번째 슬라이더보다 많이 겹치면 더 확실한 것만 남깁니다. 전과 후는 클래스가 서로 다릅니다. 마지막 모듈인 Detect를 새 클래스에 맞게 다시 만들기 때문입니다.";
+
+    // Looking into a module.
+    xray_lead: "What a module makes of a picture: one small picture for each of its channels, dark where it answers least, white where it answers most.",
+        "모듈이 사진을 어떻게 바꾸는지 봅니다. 채널마다 작은 그림 하나이고, 반응이 가장 약한 곳은 어둡게, 가장 강한 곳은 하얗게 보입니다.";
+    xray_modules: "Modules; arrow keys go from one to the next", "모듈. 화살표 키로 옮겨 다닙니다";
+    xray_module: "Module {index}, {kind}", "{index}번 모듈, {kind}";
+    xray_shape: "Module {index}, {kind}: {planes} channels of {width} by {height}.",
+        "{index}번 모듈, {kind}: {width}×{height} 크기의 채널 {planes}개.";
+    xray_plane: "Channel {index}", "채널 {index}";
+    xray_planes: "Channels; arrow keys go from one to the next, the chosen one lies over the picture",
+        "채널. 화살표 키로 옮겨 다니며, 고른 채널은 사진 위에 겹쳐 보입니다";
+    xray_over: "Channel {index} over the picture", "사진 위에 겹친 채널 {index}";
+    xray_all: "Show all {count}", "{count}개 모두 보기";
+    xray_fewer: "Show fewer", "적게 보기";
+    xray_same: "Before and after are identical, pixel for pixel: up to here nothing has changed.",
+        "전과 후가 픽셀 하나까지 같습니다. 여기까지는 아무것도 바뀌지 않았습니다.";
+    xray_differ: "{count} of {all} channels look different after fine-tuning.",
+        "채널 {all}개 가운데 {count}개가 미세 조정 뒤에 다르게 보입니다.";
+    xray_early: "The first modules answer to edges, colours and fine texture, anywhere in the picture. Such things are the same in most pictures, so freezing them costs little.",
+        "앞쪽 모듈은 윤곽, 색, 고운 질감에 반응합니다. 사진 어디에서나 그렇고 어느 사진에서나 비슷해서, 동결해도 잃을 것이 적습니다.";
+    xray_middle: "In the middle of the backbone edges have become corners, stripes and parts of things. The maps are coarser, the channels more.",
+        "백본 가운데쯤에서는 윤곽이 모서리, 줄무늬, 물체의 일부가 됩니다. 그림은 거칠어지고 채널은 많아집니다.";
+    xray_late: "At the end of the backbone a channel answers to whole things, coarsely: where something is matters more than what its edge looks like.",
+        "백본 끝의 채널은 물체 전체에 거칠게 반응합니다. 윤곽의 생김새보다 무엇이 어디에 있는지가 중요합니다.";
+    xray_neck: "The neck joins coarse knowledge of what is there with fine maps of where it is, for Detect to read at three sizes.",
+        "넥은 무엇이 있는지에 대한 거친 정보와 어디에 있는지에 대한 고운 그림을 엮어, Detect가 세 가지 크기로 읽게 합니다.";
+    xray_frozen: "This module is frozen in your plan, and so is everything before it: after fine-tuning it looks exactly as before.",
+        "지금 계획에서는 이 모듈과 그 앞이 모두 동결됩니다. 그래서 미세 조정 뒤에도 똑같이 보입니다.";
+    xray_learns: "In your plan this module, or one before it, learns: after fine-tuning it may look different.",
+        "지금 계획에서는 이 모듈이나 그 앞의 모듈이 학습합니다. 그래서 미세 조정 뒤에는 다르게 보일 수 있습니다.";
 }
