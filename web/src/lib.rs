@@ -6,12 +6,14 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod chart;
 pub mod command;
 pub mod dataset;
 pub mod edit;
 pub mod figures;
 pub mod messages;
 pub mod picture;
+pub mod run;
 pub mod scene;
 pub mod words;
 
