@@ -10,6 +10,7 @@ use super::data::Pictures;
 use super::link::{Link, unexpected};
 use super::state::State;
 use super::store::Drawer;
+use super::train::Runs;
 use crate::messages::{Ask, Refusal, Said, WeightsSaid};
 
 /// The weights that come with the page.
@@ -26,6 +27,7 @@ pub struct Lab {
     pub engine: Link,
     pub weights: Weights,
     pub pictures: Pictures,
+    pub runs: Runs,
     /// The shipped files, once they are here.
     shipped: StoredValue<Shipped, LocalStorage>,
 }
@@ -67,8 +69,10 @@ impl Lab {
                 given: StoredValue::new(0),
             },
             pictures: Pictures::new(),
+            runs: Runs::new(),
             shipped: StoredValue::new_local(Shipped::default()),
         };
+        lab.watch_device();
         leptos::task::spawn_local(lab.recall_weights());
         lab
     }

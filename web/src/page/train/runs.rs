@@ -1,0 +1,454 @@
+//! The run of the page: what it is to be told, what is known of it, and what is done with it. It goes on whatever view is shown.
+
+use js_sys::ArrayBuffer;
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Blob;
+
+use super::kept::{self, Kept};
+use crate::address;
+use crate::dataset::DataSet;
+use crate::messages::{Ask, Refusal, RunSaid, Said, TrainAsk};
+use crate::page::browser;
+use crate::page::host;
+use crate::page::lab::{self, Lab};
+use crate::page::link::{Lost, Phase, unexpected};
+use crate::run::{Race, Record};
+
+/// Most epochs that may be asked for.
+pub const MAX_EPOCHS: usize = 10_000;
+/// Longest side that the engine takes, in pixels.
+const MAX_SIDE: usize = 4096;
+/// What suits the shipped pictures, and a first try.
+const FIRST: [(&str, &str); 3] = [("freeze", "24"), ("imgsz", "320"), ("batch", "8")];
+
+/// What the engine is doing for these views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    Idle,
+    /// Weights and pictures are on the way to the engine.
+    Preparing,
+    Runs,
+    Paused,
+    /// It was told to end.
+    Stopping,
+}
+
+/// The runs of the page. It may be copied; all copies are one. What is shared with the Freeze view is in `State`.
+#[derive(Debug, Clone, Copy)]
+pub struct Runs {
+    pub epochs: RwSignal<String>,
+    /// Empty when it is left to the engine.
+    pub lr0: RwSignal<String>,
+    pub seed: RwSignal<String>,
+    pub activity: RwSignal<Activity>,
+    /// The run under way, or the last one.
+    pub record: RwSignal<Option<Record>>,
+    /// The race under way, or the last one.
+    pub race: RwSignal<Option<Race>>,
+    /// Whether what is under way is a race.
+    pub races: RwSignal<bool>,
+    /// Why the last thing did not work.
+    pub problem: RwSignal<Option<Refusal>>,
+    /// What a run would take.
+    pub forecast: RwSignal<Option<Result<RunSaid, Refusal>>>,
+    /// Operations per second of the last run on this device.
+    pub pace: RwSignal<Option<f64>>,
+    /// A run of an earlier visit that was not finished.
+    pub kept: RwSignal<Option<Kept>, LocalStorage>,
+    /// The best weights of the last run, as a file.
+    best: StoredValue<Option<Blob>, LocalStorage>,
+    /// Whether there is such a file.
+    pub has_best: RwSignal<bool>,
+    begun: StoredValue<bool>,
+}
+
+impl Runs {
+    pub fn new() -> Self {
+        Self {
+            epochs: RwSignal::new("30".to_owned()),
+            lr0: RwSignal::new(String::new()),
+            seed: RwSignal::new("0".to_owned()),
+            activity: RwSignal::new(Activity::Idle),
+            record: RwSignal::new(None),
+            race: RwSignal::new(None),
+            races: RwSignal::new(false),
+            problem: RwSignal::new(None),
+            forecast: RwSignal::new(None),
+            pace: RwSignal::new(None),
+            kept: RwSignal::new_local(None),
+            best: StoredValue::new_local(None),
+            has_best: RwSignal::new(false),
+            begun: StoredValue::new(false),
+        }
+    }
+
+    /// Whether something is under way.
+    pub fn is_busy(self) -> bool {
+        self.activity.get() != Activity::Idle
+    }
+
+    /// The same, as a signal.
+    pub fn busy(self) -> Signal<bool> {
+        Signal::derive(move || self.is_busy())
+    }
+
+    /// Whether a race is under way, or a run alone.
+    pub fn is_under_way(self, race: bool) -> Signal<bool> {
+        Signal::derive(move || self.is_busy() && self.races.get() == race)
+    }
+
+    /// The learning rate: none when it is left to the engine.
+    ///
+    /// # Errors
+    /// When what is written is no rate.
+    pub fn rate(self) -> Result<Option<f64>, ()> {
+        let text = self.lr0.read();
+        match text.trim() {
+            "" => Ok(None),
+            text => match text.parse::<f64>() {
+                Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(Some(rate)),
+                _ => Err(()),
+            },
+        }
+    }
+
+    /// The number of epochs, when it is one.
+    pub fn epochs(self) -> Option<usize> {
+        address::number(&self.epochs.read(), 1, MAX_EPOCHS)
+    }
+
+    /// The seed, when it is one.
+    pub fn seed(self) -> Option<usize> {
+        address::number(&self.seed.read(), 0, usize::MAX)
+    }
+}
+
+impl Lab {
+    /// Whether there are pictures to learn from and weights to begin with, so that a run may begin.
+    pub fn may_begin(self) -> Signal<bool> {
+        Signal::derive(move || {
+            let none = self.pictures.set.with(DataSet::is_empty);
+            !none && !self.runs.is_busy() && self.train_ask().is_some()
+        })
+    }
+
+    /// What is to be asked for; none while something in the fields is wrong.
+    pub fn train_ask(self) -> Option<TrainAsk> {
+        let (state, runs) = (self.state, self.runs);
+        let planned = state.planned.read();
+        if planned.problem.is_some() || state.imgsz_problem.read().is_some() {
+            return None;
+        }
+        Some(TrainAsk {
+            freeze: state.freeze.get().trim().to_owned(),
+            epochs: runs.epochs()?,
+            lr0: runs.rate().ok()?,
+            imgsz: address::number(&state.imgsz.read(), 1, MAX_SIDE)?,
+            batch: address::batch(&state.batch.read())?,
+            seed: runs.seed()? as u64,
+            views: None,
+            optimizer: None,
+        })
+    }
+
+    /// Once in the page's life, when a view that trains is first shown: settings that suit the shipped pictures, where the
+    /// address named none, and what an earlier visit left.
+    pub fn begin_runs(self) {
+        if self.runs.begun.get_value() {
+            return;
+        }
+        self.runs.begun.set_value(true);
+        let query = browser::query();
+        let state = self.state;
+        let usual = address::Address::default();
+        let fields = [
+            (state.freeze, usual.freeze),
+            (state.imgsz, usual.imgsz),
+            (state.batch, usual.batch),
+        ];
+        for ((name, first), (field, usual)) in FIRST.into_iter().zip(fields) {
+            if !query.contains(&format!("{name}=")) && *field.read_untracked() == usual {
+                field.set(first.to_owned());
+            }
+        }
+        leptos::task::spawn_local(kept::recall(self));
+    }
+
+    /// Listens for devices that go away and for the one that is in use, as long as the page.
+    pub fn watch_device(self) {
+        Effect::new(move || {
+            // A device that was lost belongs to whatever is under way.
+            if let Some(lost) = self.engine.lost.get() {
+                untrack(|| self.hear_of_loss(&lost));
+            }
+        });
+        Effect::new(move || {
+            if let Phase::Ready(device) = self.engine.phase.get() {
+                leptos::task::spawn_local(kept::recall_pace(self, device.name));
+            }
+        });
+    }
+
+    fn hear_of_loss(self, lost: &Lost) {
+        let said = Said::Lost {
+            why: lost.why.clone(),
+            now: lost.now.clone(),
+            from_epoch: lost.from_epoch,
+        };
+        self.hear(&said);
+    }
+
+    /// Takes in what is said of the run under way.
+    fn hear(self, said: &Said) {
+        let now_s = browser::now_ms() / 1e3;
+        let runs = self.runs;
+        if runs.races.get_untracked() {
+            runs.race.update(|race| {
+                if let Some(race) = race {
+                    race.hear(said, now_s);
+                }
+            });
+        } else {
+            runs.record.update(|record| {
+                if let Some(record) = record {
+                    record.hear(said, now_s);
+                }
+            });
+        }
+        match said {
+            Said::Started(_) if runs.activity.get_untracked() == Activity::Preparing => {
+                runs.activity.set(Activity::Runs)
+            }
+            Said::Epoch(epoch) => host::tell_epoch(self.state, epoch),
+            Said::Done(done) => host::tell_done(self.state, done),
+            _ => {}
+        }
+    }
+
+    /// Gives the engine weights and pictures, as far as it lacks them.
+    async fn prepare(self) -> Result<(), Refusal> {
+        self.give_weights().await?;
+        self.give_pictures().await?;
+        Ok(())
+    }
+
+    /// Trains with the settings of the fields.
+    pub async fn train(self) {
+        let Some(ask) = untrack(|| self.train_ask()) else {
+            return;
+        };
+        let record = Record::new(ask.clone(), self.weights.name.get_untracked());
+        self.run_one(record, Ask::Train(ask), None).await;
+    }
+
+    /// Goes on with the run that an earlier visit left.
+    pub async fn go_on_with_kept(self) {
+        let Some(Kept { record, snapshot }) = self.runs.kept.get_untracked() else {
+            return;
+        };
+        self.run_one(record, Ask::Resume, Some(snapshot)).await;
+    }
+
+    async fn run_one(self, record: Record, ask: Ask, snapshot: Option<Blob>) {
+        let runs = self.runs;
+        if runs.activity.get_untracked() != Activity::Idle {
+            return;
+        }
+        runs.activity.set(Activity::Preparing);
+        runs.races.set(false);
+        runs.problem.set(None);
+        let work = async {
+            self.prepare().await?;
+            let bytes = match snapshot {
+                Some(blob) => vec![lab::bytes(&blob).await?],
+                None => Vec::new(),
+            };
+            runs.kept.set(None);
+            runs.has_best.set(false);
+            runs.record.set(Some(record));
+            self.follow(ask, bytes).await
+        };
+        let ended = work.await;
+        if let Err(refusal) = ended {
+            runs.record.update(|record| {
+                if let Some(record) = record.as_mut().filter(|record| !record.is_over()) {
+                    record.failed = Some(refusal.clone());
+                }
+            });
+            runs.problem.set(Some(refusal));
+        }
+        runs.activity.set(Activity::Idle);
+    }
+
+    /// Asks for a run and takes in all that is said of it, to its end; keeps what a later visit needs.
+    async fn follow(self, ask: Ask, bytes: Vec<ArrayBuffer>) -> Result<(), Refusal> {
+        let told = move |said: Said, bytes: Vec<ArrayBuffer>| {
+            self.hear(&said);
+            if let (Said::Epoch(_), Some(snapshot), false) = (
+                &said,
+                bytes.into_iter().next(),
+                self.runs.races.get_untracked(),
+            ) {
+                leptos::task::spawn_local(kept::keep_run(self, snapshot));
+            }
+        };
+        let (said, _) = self.engine.begin(ask, bytes, told).await?;
+        if !matches!(said, Said::Done(_)) {
+            return Err(unexpected(&said));
+        }
+        self.hear(&said);
+        kept::keep_pace(self).await;
+        if !self.runs.races.get_untracked() {
+            let best = self.fetch_best().await;
+            kept::keep_done(self, best).await;
+        }
+        Ok(())
+    }
+
+    /// The best weights of the run that has ended, while the engine has them.
+    async fn fetch_best(self) -> Option<Blob> {
+        let (said, bytes) = self.engine.ask(Ask::Export, Vec::new()).await.ok()?;
+        let (Said::Exported { .. }, Some(bytes)) = (said, bytes.into_iter().next()) else {
+            return None;
+        };
+        let blob = browser::blob(&bytes)?;
+        self.set_best(Some(blob.clone()));
+        Some(blob)
+    }
+
+    pub(super) fn set_best(self, blob: Option<Blob>) {
+        self.runs.has_best.set(blob.is_some());
+        self.runs.best.set_value(blob);
+    }
+
+    /// Hands the best weights over as a download.
+    pub fn export(self) {
+        if let Some(blob) = self.runs.best.get_value() {
+            browser::download(&blob, "best.safetensors");
+        }
+    }
+
+    /// Runs the three plans one after another.
+    pub async fn race(self) {
+        let Some(ask) = untrack(|| self.train_ask()) else {
+            return;
+        };
+        let runs = self.runs;
+        if runs.activity.get_untracked() != Activity::Idle {
+            return;
+        }
+        runs.activity.set(Activity::Preparing);
+        runs.races.set(true);
+        runs.problem.set(None);
+        runs.race
+            .set(Some(Race::new(ask, self.weights.name.get_untracked())));
+        let work = async {
+            self.prepare().await?;
+            while let Some(ask) = runs
+                .race
+                .try_update(|race| race.as_mut()?.begin_next())
+                .flatten()
+            {
+                self.follow(Ask::Train(ask), Vec::new()).await?;
+                kept::keep_race(self).await;
+            }
+            Ok(())
+        };
+        let ended: Result<(), Refusal> = work.await;
+        if let Err(refusal) = ended {
+            runs.race.update(|race| {
+                let Some(race) = race else { return };
+                race.stopped = true;
+                if let Some(run) = race.runs.last_mut().filter(|run| !run.is_over()) {
+                    run.failed = Some(refusal.clone());
+                }
+            });
+            runs.problem.set(Some(refusal));
+        }
+        kept::keep_race(self).await;
+        runs.races.set(false);
+        runs.activity.set(Activity::Idle);
+    }
+
+    /// Holds what is under way after its step, or lets it go on.
+    pub async fn pause_or_go(self) {
+        let activity = self.runs.activity;
+        let (ask, then) = match activity.get_untracked() {
+            Activity::Runs => (Ask::Pause, Activity::Paused),
+            Activity::Paused => (Ask::Go, Activity::Runs),
+            _ => return,
+        };
+        activity.set(then);
+        self.hold();
+        // It may have come to its end meanwhile; then its answer says so.
+        _ = self.engine.ask(ask, Vec::new()).await;
+    }
+
+    /// Ends what is under way after its step.
+    pub async fn stop(self) {
+        let runs = self.runs;
+        if !matches!(
+            runs.activity.get_untracked(),
+            Activity::Runs | Activity::Paused
+        ) {
+            return;
+        }
+        runs.activity.set(Activity::Stopping);
+        runs.race.update(|race| {
+            if let Some(race) = race.as_mut().filter(|_| runs.races.get_untracked()) {
+                race.stopped = true;
+            }
+        });
+        _ = self.engine.ask(Ask::Stop, Vec::new()).await;
+    }
+
+    /// The time until the next step is nobody's pace.
+    fn hold(self) {
+        let runs = self.runs;
+        if runs.races.get_untracked() {
+            let hold = |race: &mut Option<Race>| {
+                if let Some(run) = race.as_mut().and_then(|race| race.runs.last_mut()) {
+                    run.hold();
+                }
+            };
+            runs.race.update(hold);
+        } else {
+            runs.record.update(|record| {
+                if let Some(record) = record {
+                    record.hold();
+                }
+            });
+        }
+    }
+
+    /// Asks what a run with the settings of the fields would take.
+    pub async fn foretell(self, ask: TrainAsk) {
+        let answer = async {
+            self.prepare().await?;
+            match self
+                .engine
+                .ask(Ask::Forecast(ask.clone()), Vec::new())
+                .await?
+            {
+                (Said::Started(run), _) => Ok(run),
+                (said, _) => Err(unexpected(&said)),
+            }
+        };
+        let answer: Result<RunSaid, Refusal> = answer.await;
+        // Settings may have changed meanwhile; then another forecast is on its way.
+        if untrack(|| self.train_ask()).as_ref() == Some(&ask) {
+            self.runs.forecast.set(Some(answer));
+        }
+    }
+}
+
+/// A value as the browser keeps it, as text.
+pub(super) fn text_of(value: JsValue) -> Option<String> {
+    value.as_string()
+}
+
+/// A value as the browser keeps it, as a file.
+pub(super) fn blob_of(value: JsValue) -> Option<Blob> {
+    value.dyn_into().ok()
+}
