@@ -8,6 +8,7 @@ mod outcome;
 mod runs;
 mod setup;
 mod weights;
+mod work;
 
 use leptos::prelude::*;
 
