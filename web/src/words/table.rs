@@ -281,8 +281,8 @@ words! {
         "마지막으로 받은 기울기의 크기와, 처음보다 이동 평균과 분산이 얼마나 움직였는지입니다. 동결한 모듈에는 기울기가 없고 통계도 움직이지 않습니다.";
     gpu_lost: "The GPU went away ({why}). The run goes on with {now} from epoch {epoch}.",
         "GPU를 쓸 수 없게 되었습니다({why}). {now}에서 {epoch} 에폭부터 이어서 학습합니다.";
-    kept_run: "A run of an earlier visit was not finished: freeze {freeze}, {done} of {epochs} epochs.",
-        "지난번 학습이 끝나지 않았습니다. 동결 {freeze}, {epochs} 에폭 중 {done} 에폭까지 했습니다.";
+    kept_run: "A run was not finished: freeze {freeze}, {done} of {epochs} epochs.",
+        "끝나지 않은 학습이 있습니다. 동결 {freeze}, {epochs} 에폭 중 {done} 에폭까지 했습니다.";
     kept_go_on: "Go on from epoch {epoch}", "{epoch} 에폭부터 이어서 학습";
     kept_discard: "Discard it", "버리기";
 

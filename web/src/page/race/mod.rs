@@ -74,7 +74,7 @@ fn RaceBar(lab: Lab) -> impl IntoView {
             words().race_start
         }
     });
-    let cannot = not(lab.may_begin());
+    let cannot = not(lab.may_begin(true));
     let activity = Signal::derive(move || activity_name(runs.activity.get()));
     view! {
         <section class="train-bar" data-activity=activity>

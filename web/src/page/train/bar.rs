@@ -51,7 +51,7 @@ pub fn TrainBar(lab: Lab) -> impl IntoView {
             state.words().train_start
         }
     });
-    let cannot = not(lab.may_begin());
+    let cannot = not(lab.may_begin(false));
     let activity = Signal::derive(move || activity_name(runs.activity.get()));
     view! {
         <section class="train-bar" data-activity=activity>

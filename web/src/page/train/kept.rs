@@ -110,24 +110,28 @@ pub async fn recall(lab: Lab) {
             runs.race.set(Some(race));
         }
     }
-    let Some(record) = read::<Record>(RUN).await else {
-        return;
-    };
-    let file = |value: Option<_>| value.and_then(blob_of);
-    let snapshot = file(Drawer::Values.get(SNAPSHOT).await.ok().flatten());
-    let best = file(Drawer::Values.get(BEST).await.ok().flatten());
-    if runs.activity.get_untracked() != Activity::Idle
-        || runs.record.with_untracked(Option::is_some)
-    {
+    if runs.record.with_untracked(Option::is_some) {
         return;
     }
-    match snapshot {
-        Some(snapshot) if !record.is_over() => runs.kept.set(Some(Kept { record, snapshot })),
-        _ if record.is_over() => {
-            lab.set_best(best);
-            runs.record.set(Some(record));
+    match read::<Record>(RUN).await {
+        Some(record) if record.is_over() => {
+            let best = read_file(BEST).await;
+            if runs.activity.get_untracked() == Activity::Idle {
+                lab.set_best(best);
+                runs.record.set(Some(record));
+            }
         }
-        _ => {}
+        _ => offer(lab).await,
+    }
+}
+
+/// Offers to go on with the run whose snapshot is kept, if there is one.
+pub async fn offer(lab: Lab) {
+    let record: Option<Record> = read(RUN).await;
+    if let (Some(record), Some(snapshot)) = (record, read_file(SNAPSHOT).await)
+        && !record.is_over()
+    {
+        lab.runs.kept.set(Some(Kept { record, snapshot }));
     }
 }
 
@@ -138,6 +142,10 @@ pub async fn recall_pace(lab: Lab, device: String) {
         .filter(|pace| pace.device == device)
         .map(|pace| pace.flops_per_s);
     lab.runs.pace.set(known);
+}
+
+async fn read_file(key: &str) -> Option<Blob> {
+    blob_of(Drawer::Values.get(key).await.ok().flatten()?)
 }
 
 async fn read<T: serde::de::DeserializeOwned>(key: &str) -> Option<T> {

@@ -12,7 +12,7 @@ use crate::page::browser;
 use crate::page::host;
 use crate::page::lab::Lab;
 use crate::page::link::{Lost, Phase};
-use crate::run::{Race, Record};
+use crate::run::{PLANS, Race, Record};
 
 /// Most epochs that may be asked for.
 pub const MAX_EPOCHS: usize = 10_000;
@@ -124,23 +124,38 @@ impl Runs {
 }
 
 impl Lab {
-    /// Whether there are pictures to learn from and weights to begin with, so that a run may begin.
-    pub fn may_begin(self) -> Signal<bool> {
+    /// Whether a run may begin, or a race: there are pictures, and nothing in the fields is wrong.
+    pub fn may_begin(self, race: bool) -> Signal<bool> {
         Signal::derive(move || {
             let none = self.pictures.set.with(DataSet::is_empty);
-            !none && !self.runs.is_busy() && self.train_ask().is_some()
+            let ask = if race {
+                self.race_ask()
+            } else {
+                self.train_ask()
+            };
+            !none && !self.runs.is_busy() && ask.is_some()
         })
     }
 
     /// What is to be asked for; none while something in the fields is wrong.
     pub fn train_ask(self) -> Option<TrainAsk> {
+        let state = self.state;
+        let right = state.planned.read().problem.is_none();
+        right.then(|| self.ask_for(state.freeze.get().trim()))?
+    }
+
+    /// What all runs of a race have in common; the race has its own plans.
+    pub fn race_ask(self) -> Option<TrainAsk> {
+        self.ask_for(PLANS[0])
+    }
+
+    fn ask_for(self, freeze: &str) -> Option<TrainAsk> {
         let (state, runs) = (self.state, self.runs);
-        let planned = state.planned.read();
-        if planned.problem.is_some() || state.imgsz_problem.read().is_some() {
+        if state.imgsz_problem.read().is_some() {
             return None;
         }
         Some(TrainAsk {
-            freeze: state.freeze.get().trim().to_owned(),
+            freeze: freeze.to_owned(),
             epochs: runs.epochs()?,
             lr0: runs.rate().ok()?,
             imgsz: address::number(&state.imgsz.read(), 1, MAX_SIDE)?,
@@ -216,8 +231,14 @@ impl Lab {
             });
         }
         match said {
-            Said::Started(_) if runs.activity.get_untracked() == Activity::Preparing => {
-                runs.activity.set(Activity::Runs)
+            // A pause that came too late for one run of a race is not one of the next.
+            Said::Started(_)
+                if matches!(
+                    runs.activity.get_untracked(),
+                    Activity::Preparing | Activity::Paused
+                ) =>
+            {
+                runs.activity.set(Activity::Runs);
             }
             Said::Epoch(epoch) => host::tell_epoch(self.state, epoch),
             Said::Done(done) => host::tell_done(self.state, done),

@@ -64,6 +64,7 @@ impl Lab {
                 }
             });
             runs.problem.set(Some(refusal));
+            kept::offer(self).await;
         }
         runs.activity.set(Activity::Idle);
     }
@@ -118,7 +119,7 @@ impl Lab {
 
     /// Runs the three plans one after another.
     pub async fn race(self) {
-        let Some(ask) = untrack(|| self.train_ask()) else {
+        let Some(ask) = untrack(|| self.race_ask()) else {
             return;
         };
         let runs = self.runs;
