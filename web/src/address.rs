@@ -174,7 +174,7 @@ impl Address {
     }
 
     /// The query that says the same: `view`, `freeze` and `size` always, the rest where it is not
-    /// what the page begins with.
+    /// what the page begins with. Views that train begin with other numbers, so that theirs always say them.
     pub fn to_query(&self) -> String {
         let start = Self::default();
         let mut query = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
@@ -186,7 +186,8 @@ impl Address {
             ("imgsz", &self.imgsz, &start.imgsz),
             ("batch", &self.batch, &start.batch),
         ] {
-            if value != usual {
+            let trains = matches!(self.view, View::Train | View::Race) && name != "classes";
+            if value != usual || trains {
                 query.append_pair(name, value);
             }
         }
@@ -237,8 +238,7 @@ mod tests {
 
     #[test]
     fn an_address_is_read_and_written() {
-        let query =
-            "?view=train&freeze=24%3B+10%405&size=x&classes=3&lang=ko&theme=dark&device=cpu";
+        let query = "?view=train&freeze=24%3B+10%405&size=x&classes=3&imgsz=640&batch=16&lang=ko&theme=dark&device=cpu";
         let address = Address::from_query(query);
         assert_eq!(address.view, View::Train);
         assert_eq!(address.freeze, "24; 10@5");
@@ -254,6 +254,15 @@ mod tests {
         assert_eq!(
             Address::from_query("").to_query(),
             "?view=freeze&freeze=10&size=n"
+        );
+    }
+
+    #[test]
+    fn views_that_train_say_their_numbers() {
+        let address = Address::from_query("?view=train&freeze=24");
+        assert_eq!(
+            address.to_query(),
+            "?view=train&freeze=24&size=n&imgsz=640&batch=16"
         );
     }
 

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod chart;
 pub mod command;
 pub mod dataset;
 pub mod edit;
@@ -13,6 +14,7 @@ pub mod figures;
 pub mod messages;
 pub mod overlay;
 pub mod picture;
+pub mod run;
 pub mod scene;
 pub mod words;
 

@@ -26,7 +26,7 @@ struct KeptMap {
 }
 
 impl KeptValidation {
-    /// Nothing is kept yet. `prefix` modules are frozen.
+    /// Nothing is kept yet, and never will be where no module is frozen (`prefix` is 0).
     pub fn new(prefix: usize) -> Self {
         Self {
             prefix,
@@ -84,7 +84,8 @@ impl KeptValidation {
         let found = validator
             .batch_from(prefix, features, model, loss, &batch)
             .await?;
-        if number == self.batches.len() {
+        // With nothing before the cut there is nothing to keep: what crosses is the picture.
+        if prefix > 0 && number == self.batches.len() {
             let batch = Batch {
                 pixels: Vec::new(),
                 ..batch

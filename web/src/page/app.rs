@@ -40,9 +40,9 @@ pub fn App(lab: Lab) -> impl IntoView {
     // What an embedded page does not show, and every other view begins with.
     let heading = move || match state.view.get() {
         View::Freeze if state.embedded => {
-            view! { <h1 class="unseen">{move || words().title}</h1> }.into_any()
+            view! { <h1 class="unseen">{state.word(|words| words.title)}</h1> }.into_any()
         }
-        View::Freeze => view! { <p class="lead">{move || words().lead}</p> }.into_any(),
+        View::Freeze => view! { <p class="lead">{state.word(|words| words.lead)}</p> }.into_any(),
         view if state.embedded => {
             view! { <h1 class="unseen">{move || nav::name(view, words())}</h1> }.into_any()
         }

@@ -96,6 +96,33 @@ pub async fn copy(text: &str) -> bool {
         .is_ok()
 }
 
+/// Bytes as a file in the browser's keeping.
+pub fn blob(bytes: &js_sys::ArrayBuffer) -> Option<web_sys::Blob> {
+    let parts = js_sys::Array::of1(bytes);
+    web_sys::Blob::new_with_u8_array_sequence(&parts).ok()
+}
+
+/// Hands a file over as a download.
+pub fn download(file: &web_sys::Blob, name: &str) {
+    let Ok(address) = web_sys::Url::create_object_url_with_blob(file) else {
+        return;
+    };
+    let link = document().create_element("a");
+    if let Some(link) = link
+        .ok()
+        .and_then(|link| link.dyn_into::<web_sys::HtmlAnchorElement>().ok())
+    {
+        link.set_href(&address);
+        link.set_download(name);
+        link.click();
+    }
+    // The browser reads it after the click.
+    set_timeout(
+        move || _ = web_sys::Url::revoke_object_url(&address),
+        Duration::from_secs(10),
+    );
+}
+
 /// Keeps the document's language, title and theme.
 pub fn keep_document(state: State) {
     Effect::new(move || {

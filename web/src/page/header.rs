@@ -10,14 +10,13 @@ use crate::words::Language;
 /// The head of the page.
 #[component]
 pub fn Header(state: State) -> impl IntoView {
-    let words = move || state.words();
     view! {
         <header class="page-header">
             <div class="brand">
                 {icon::mark()}
                 <div>
-                    <h1>{move || words().brand}</h1>
-                    <p>{move || words().tagline}</p>
+                    <h1>{state.word(|words| words.brand)}</h1>
+                    <p>{state.word(|words| words.tagline)}</p>
                 </div>
             </div>
             <div class="settings">
@@ -43,7 +42,7 @@ fn LanguageSwitch(state: State) -> impl IntoView {
         }
     });
     view! {
-        <div class="segments" role="group" aria-label=move || state.words().language>
+        <div class="segments" role="group" aria-label=state.word(|words| words.language)>
             {choices.into_iter().collect_view()}
         </div>
     }
@@ -75,7 +74,7 @@ fn ThemeSwitch(state: State) -> impl IntoView {
         }
     });
     view! {
-        <div class="segments" role="group" aria-label=move || state.words().theme>
+        <div class="segments" role="group" aria-label=state.word(|words| words.theme)>
             {choices.into_iter().collect_view()}
         </div>
     }
@@ -84,18 +83,17 @@ fn ThemeSwitch(state: State) -> impl IntoView {
 /// The foot of the page: what it promises; inside another page also the way out.
 #[component]
 pub fn Footer(state: State) -> impl IntoView {
-    let words = move || state.words();
     let full_page = move || {
         let query = state.address().to_query();
         view! {
             <a href=format!("./index.html{query}") target="_blank" rel="noopener">
-                {words().full_page}
+                {state.words().full_page}
             </a>
         }
     };
     view! {
         <footer class="page-footer">
-            <p>{move || words().footer}</p>
+            <p>{state.word(|words| words.footer)}</p>
             {state.embedded.then_some(full_page)}
         </footer>
     }

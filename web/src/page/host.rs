@@ -1,7 +1,7 @@
 //! Talking with the page around an embedded one.
 //!
-//! To the host go `frostline:ready`, `frostline:height` (pixels that the content needs) and
-//! `frostline:plan` (what is frozen). From it comes `frostline:set`, with names and values as in an
+//! To the host go `frostline:ready`, `frostline:height` (pixels that the content needs),
+//! `frostline:plan` (what is frozen), `frostline:epoch` and `frostline:done` (what a run has reached). From it comes `frostline:set`, with names and values as in an
 //! address. Only the host named in the address is listened to. No message ever holds a picture.
 
 use js_sys::{Object, Reflect};
@@ -10,6 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::browser;
 use super::state::State;
+use crate::messages::{DoneSaid, EpochSaid, Reached};
 
 /// The page around this one, and its origin where the address names one.
 #[derive(Debug, Clone)]
@@ -64,6 +65,44 @@ impl Host {
             .iter()
             .any(|(name, value)| name == "type" && value == "frostline:set");
         is_set.then_some(entries)
+    }
+}
+
+/// Tells the host of an epoch that was done.
+pub fn tell_epoch(state: State, epoch: &EpochSaid) {
+    let number = JsValue::from(epoch.epoch as f64);
+    let loss = epoch.losses.iter().sum::<f64>();
+    let best = JsValue::from(epoch.best);
+    let mut values = vec![("epoch", number), ("loss", loss.into()), ("best", best)];
+    values.extend(figures(&epoch.reached));
+    tell(state, "epoch", &values);
+}
+
+/// Tells the host that a run has ended.
+pub fn tell_done(state: State, done: &DoneSaid) {
+    let mut values = vec![
+        ("epochs", JsValue::from(done.epochs as f64)),
+        ("seconds", done.seconds.into()),
+        ("stopped", done.stopped.into()),
+        (
+            "frozenHolds",
+            done.receipts.iter().all(|receipt| receipt.holds).into(),
+        ),
+    ];
+    values.extend(figures(&done.best));
+    tell(state, "done", &values);
+}
+
+fn figures(reached: &Reached) -> [(&'static str, JsValue); 2] {
+    [("map50", reached.map50.into()), ("map", reached.map.into())]
+}
+
+fn tell(state: State, kind: &str, values: &[(&str, JsValue)]) {
+    if !state.embedded {
+        return;
+    }
+    if let Some(host) = Host::find(state) {
+        host.send(kind, values);
     }
 }
 

@@ -11,6 +11,7 @@ use super::link::{Link, unexpected};
 use super::picked::Picked;
 use super::state::State;
 use super::store::Drawer;
+use super::train::Runs;
 use crate::messages::{Ask, Refusal, Said, WeightsSaid};
 
 /// The weights that come with the page.
@@ -29,6 +30,7 @@ pub struct Lab {
     pub pictures: Pictures,
     /// The picture that is looked at.
     pub picked: RwSignal<Option<Picked>, LocalStorage>,
+    pub runs: Runs,
     /// The shipped files, once they are here.
     shipped: StoredValue<Shipped, LocalStorage>,
 }
@@ -71,8 +73,10 @@ impl Lab {
             },
             pictures: Pictures::new(),
             picked: RwSignal::new_local(None),
+            runs: Runs::new(),
             shipped: StoredValue::new_local(Shipped::default()),
         };
+        lab.watch_device();
         leptos::task::spawn_local(lab.recall_weights());
         lab
     }

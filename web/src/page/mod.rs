@@ -3,6 +3,8 @@
 mod app;
 mod browser;
 mod camera;
+mod chart;
+mod copy;
 mod data;
 mod detect;
 mod freeze;

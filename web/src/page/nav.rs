@@ -25,7 +25,7 @@ pub fn Navigation(state: State) -> impl IntoView {
         view! { <li><ViewLink state view>{move || name(view, state.words())}</ViewLink></li> }
     });
     view! {
-        <nav class="views" aria-label=move || state.words().views>
+        <nav class="views" aria-label=state.word(|words| words.views)>
             <ul>{links.into_iter().collect_view()}</ul>
         </nav>
     }

@@ -19,6 +19,11 @@ pub struct Planned {
     pub problem: Option<Problem>,
 }
 
+/// The opposite; of one type to the page's views whatever it follows.
+pub fn not(signal: Signal<bool>) -> Signal<bool> {
+    Signal::derive(move || !signal.get())
+}
+
 /// The page's state. Texts are as typed; what follows from them keeps its last right value.
 #[derive(Debug, Clone, Copy)]
 pub struct State {
@@ -138,6 +143,13 @@ impl State {
     /// The words of the page's language; follows it.
     pub fn words(&self) -> &'static Words {
         self.language.get().words()
+    }
+
+    /// One word of the page's language; follows it. Words by a pointer are one type to the page's views, closures one
+    /// each: that makes the program a good deal smaller.
+    pub fn word(&self, pick: fn(&'static Words) -> &'static str) -> Signal<&'static str> {
+        let language = self.language;
+        Signal::derive(move || pick(language.get().words()))
     }
 
     /// The stage that the picture shows, counted only as far as there are stages.

@@ -64,7 +64,7 @@ pub fn EngineStatus(lab: Lab) -> impl IntoView {
         failed().then(|| {
             view! {
                 <button type="button" on:click=move |_| engine.start(state.device.get_untracked())>
-                    {move || words().engine_again}
+                    {state.word(|words| words.engine_again)}
                 </button>
             }
         })
@@ -73,7 +73,7 @@ pub fn EngineStatus(lab: Lab) -> impl IntoView {
         <div class="engine" data-phase=move || phase_name(&engine.phase.read())>
             <p role="status" class:error=failed>{told}{move || lost().map(|text| format!(" {text}"))}</p>
             {again}
-            <div class="segments small" role="group" aria-label=move || words().device>
+            <div class="segments small" role="group" aria-label=state.word(|words| words.device)>
                 {choices.into_iter().collect_view()}
             </div>
         </div>

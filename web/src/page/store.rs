@@ -114,20 +114,6 @@ impl Drawer {
         };
         write.await.map_err(refusal)
     }
-
-    /// Forgets everything in the drawer.
-    ///
-    /// # Errors
-    /// When the browser keeps nothing.
-    pub async fn clear(self) -> Result<(), Refusal> {
-        let database = open().await?;
-        let write = async {
-            let transaction = database.transaction(&[self.name()], TransactionMode::ReadWrite)?;
-            transaction.object_store(self.name())?.clear()?;
-            transaction.commit()?.await.map(|_| ())
-        };
-        write.await.map_err(refusal)
-    }
 }
 
 thread_local! {

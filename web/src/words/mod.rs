@@ -2,6 +2,7 @@
 
 mod plan;
 mod problems;
+pub mod run;
 mod table;
 
 pub use plan::{ranges, stage_label, summary};

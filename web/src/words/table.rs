@@ -304,4 +304,135 @@ words! {
         "지금 계획에서는 이 모듈과 그 앞이 모두 동결됩니다. 그래서 미세 조정 뒤에도 똑같이 보입니다.";
     xray_learns: "In your plan this module, or one before it, learns: after fine-tuning it may look different.",
         "지금 계획에서는 이 모듈이나 그 앞의 모듈이 학습합니다. 그래서 미세 조정 뒤에는 다르게 보일 수 있습니다.";
+
+    // Training: what a run begins with.
+    train_lead: "Choose what may learn, press the button, and watch it. The pictures and the network stay in this browser.",
+        "무엇이 학습할지 고르고 버튼을 누르면 됩니다. 사진도 네트워크도 이 브라우저를 떠나지 않습니다.";
+    start_weights: "Weights to start from", "시작 가중치";
+    weights_choose: "Own file (.pt or .safetensors)", "내 파일 선택(.pt, .safetensors)";
+    weights_drop: "or drop it here", "또는 여기에 끌어다 놓으세요";
+    weights_shipped: "Take the shipped ones", "기본 가중치 쓰기";
+    weights_said: "YOLOv5{size}, {classes} classes, {tensors} tensors", "YOLOv5{size}, 클래스 {classes}개, 텐서 {tensors}개";
+    weights_said_other: "{tensors} tensors of a network of one's own, {classes} classes", "직접 만든 네트워크의 텐서 {tensors}개, 클래스 {classes}개";
+    weights_reading: "Being read …", "읽는 중…";
+    pictures_to_learn: "Pictures to learn from", "학습할 사진";
+    pictures_none: "No pictures yet: take the shipped ones, or add your own.", "아직 사진이 없습니다. 기본 사진을 쓰거나 내 사진을 추가하세요.";
+    pictures_take_shipped: "Take the shipped pictures", "기본 사진 쓰기";
+    pictures_add: "Add your own", "내 사진 추가";
+    pictures_said: "{train} to learn from, {val} to validate on, {boxes} boxes, {classes} classes",
+        "학습용 {train}장, 검증용 {val}장, 박스 {boxes}개, 클래스 {classes}개";
+    pictures_loading: "Being fetched …", "가져오는 중…";
+    epochs: "Epochs", "에폭";
+    learning_rate: "Learning rate", "학습률";
+    learning_rate_own: "auto", "자동";
+    learning_rate_wrong: "Write a number above 0, for example 0.01, or leave it empty.", "0보다 큰 수를 쓰거나(예: 0.01) 비워 두세요.";
+    seed: "Seed", "시드";
+
+    // Training: the button and what goes on.
+    train_start: "Train", "학습 시작";
+    train_again: "Train again", "다시 학습";
+    train_pause: "Pause", "잠시 멈춤";
+    train_go: "Go on", "계속";
+    train_stop: "Stop", "끝내기";
+    train_stopping: "Ends after this step …", "이번 스텝까지 하고 끝냅니다…";
+    train_preparing: "Weights and pictures go to the engine …", "엔진에 가중치와 사진을 넘기는 중…";
+    train_paused: "Paused after epoch {epoch} of {epochs}.", "{epochs} 에폭 중 {epoch} 에폭을 마치고 멈춰 있습니다.";
+    train_under_way: "Epoch {epoch} of {epochs}.", "{epochs} 에폭 중 {epoch}번째 에폭을 학습하고 있습니다.";
+    train_ended: "Done: {epochs} epochs in {time}.", "끝났습니다. {epochs} 에폭, {time} 걸렸습니다.";
+    train_stopped: "Stopped after {epochs} epochs and {time}; the best weights so far are kept.",
+        "{epochs} 에폭, {time} 만에 끝냈습니다. 그때까지 가장 좋은 가중치를 남겨 두었습니다.";
+    train_failed: "The run has ended.", "학습이 중단되었습니다.";
+    train_elsewhere: "A race is under way; it ends first.", "비교가 진행 중입니다. 먼저 끝나야 합니다.";
+    race_elsewhere: "A run is under way; it ends first.", "학습이 진행 중입니다. 먼저 끝나야 합니다.";
+    train_other_plan: "This run freezes {freeze}.", "지금 학습은 {freeze} 계획으로 동결하고 있습니다.";
+    features_made: "Features at the cut: {done} of {total} pictures", "경계의 특징: 사진 {total}장 중 {done}장";
+    forecast: "About {time}, {bytes}, {flops} in {steps} steps.", "약 {time}, {bytes}, {steps} 스텝에 {flops}.";
+    forecast_untimed: "{bytes}, {flops} in {steps} steps. How long that takes is known after the first steps.",
+        "{bytes}, {steps} 스텝에 {flops}. 걸리는 시간은 처음 몇 스텝을 재 보면 알 수 있습니다.";
+    forecast_memory: "Memory by count: {activations} of activations, {features} of kept features. {optimizer}, learning rate {rate}.",
+        "셈한 메모리: 활성값 {activations}, 저장한 특징 {features}. {optimizer}, 학습률 {rate}.";
+    forecast_waits: "What a run takes is said here once pictures are chosen.", "사진을 고르면 학습에 드는 시간과 메모리를 여기에 보여 줍니다.";
+    seconds_short: "{seconds} s", "{seconds}초";
+    minutes_short: "{minutes} min {seconds} s", "{minutes}분 {seconds}초";
+    hours_short: "{hours} h {minutes} min", "{hours}시간 {minutes}분";
+    time_left: "Time left", "남은 시간";
+    pace: "Steps per second", "초당 스텝";
+    engine_memory: "Memory of the engine", "엔진 메모리";
+    map50: "mAP50", "mAP50";
+    map_strict: "mAP50-95", "mAP50-95";
+    loss: "Loss", "손실";
+    loss_train: "training", "학습";
+    loss_val: "validation", "검증";
+    losses_by_epoch: "Loss by epoch", "에폭별 손실";
+    accuracy_by_epoch: "mAP on the pictures of validation, by epoch", "검증 사진에서 잰 에폭별 mAP";
+    chart_empty: "{title}. Nothing yet.", "{title}. 아직 값이 없습니다.";
+    chart_line: "{name}: from {first} to {last}", "{name}: {first}에서 {last}까지";
+    epoch: "Epoch", "에폭";
+    epoch_table: "Epoch by epoch", "에폭별 표";
+    module_table: "Module by module: gradients and statistics", "모듈별 표: 기울기와 통계";
+    module_column: "Module", "모듈";
+    gradient_column: "Gradient norm", "기울기 크기";
+    drift_column: "BatchNorm drift", "BatchNorm 변화";
+    module_note: "The norm of the gradient as last told, and how far running means and variances have moved since the start. Frozen modules have no gradient, and their statistics stay where they were.",
+        "마지막으로 받은 기울기의 크기와, 처음보다 이동 평균과 분산이 얼마나 움직였는지입니다. 동결한 모듈에는 기울기가 없고 통계도 움직이지 않습니다.";
+    gpu_lost: "The GPU went away ({why}). The run goes on with {now} from epoch {epoch}.",
+        "GPU를 쓸 수 없게 되었습니다({why}). {now}에서 {epoch} 에폭부터 이어서 학습합니다.";
+    kept_run: "A run was not finished: freeze {freeze}, {done} of {epochs} epochs.",
+        "끝나지 않은 학습이 있습니다. 동결 {freeze}, {epochs} 에폭 중 {done} 에폭까지 했습니다.";
+    kept_go_on: "Go on from epoch {epoch}", "{epoch} 에폭부터 이어서 학습";
+    kept_discard: "Discard it", "버리기";
+
+    // Training: what came of it.
+    gained: "What was gained", "무엇을 얻었나";
+    gained_some: "The best epoch is {epoch}: mAP50 {map50}, mAP50-95 {map}. After the first epoch mAP50 was {first}.",
+        "가장 좋은 에폭은 {epoch}번째로, mAP50 {map50}, mAP50-95 {map}입니다. 첫 에폭 뒤의 mAP50은 {first}였습니다.";
+    gained_one: "One epoch was done: mAP50 {map50}, mAP50-95 {map}.", "한 에폭을 마쳤습니다. mAP50 {map50}, mAP50-95 {map}입니다.";
+    gained_nothing: "No epoch was finished, so nothing was gained yet.", "마친 에폭이 없어 아직 얻은 것이 없습니다.";
+    receipt: "Freeze receipt", "동결 확인서";
+    receipt_none: "Nothing was frozen, so there is nothing to compare.", "동결한 것이 없어 비교할 것도 없습니다.";
+    receipt_holds: "{parameters} frozen tensors and {statistics} statistics of BatchNorms: the same before and after, bit for bit.",
+        "동결한 텐서 {parameters}개와 BatchNorm 통계 {statistics}개: 학습 전과 후가 비트 하나까지 같습니다.";
+    receipt_broken: "{parameters} frozen tensors and {statistics} statistics of BatchNorms: NOT the same before and after. Please report this.",
+        "동결한 텐서 {parameters}개와 BatchNorm 통계 {statistics}개: 학습 전과 후가 다릅니다! 이 문제를 알려 주세요.";
+    receipt_from: "From epoch {epoch}:", "{epoch} 에폭부터:";
+    receipt_column: "SHA-256", "SHA-256";
+    receipt_parameters: "Parameters", "파라미터";
+    receipt_statistics: "Statistics", "통계";
+    next_title: "What to try next", "다음에 해 볼 것";
+    next_more_epochs: "mAP50 was still rising: try {epochs} epochs.", "mAP50이 아직 오르고 있었습니다. {epochs} 에폭으로 해 보세요.";
+    next_thaw_neck: "mAP50 stopped rising. Thaw the neck? Freeze {freeze} lets it learn too.",
+        "mAP50이 더 오르지 않습니다. 넥의 동결을 풀어 볼까요? {freeze}으로 동결하면 넥도 학습합니다.";
+    next_thaw_backbone: "mAP50 stopped rising. Thaw the backbone? Freeze {freeze} lets everything learn; that takes longer.",
+        "mAP50이 더 오르지 않습니다. 백본의 동결을 풀어 볼까요? {freeze}이면 모두 학습하고, 시간은 더 걸립니다.";
+    next_more_pictures: "Training got better and validation did not: more pictures will help more than more epochs.",
+        "학습 손실은 줄었지만 검증은 나아지지 않았습니다. 에폭보다 사진을 늘리는 것이 낫습니다.";
+    next_lower_rate: "The loss was no number any more: try a learning rate of {rate}.", "손실이 숫자가 아니게 되었습니다. 학습률을 {rate}로 낮춰 보세요.";
+    next_try_it: "It finds most of what it should: try it on pictures that it has never seen.", "찾아야 할 것을 대부분 찾습니다. 처음 보는 사진으로 시험해 보세요.";
+    next_set: "Set this", "이렇게 설정";
+    go_detect: "Try it on pictures", "사진으로 시험하기";
+    go_xray: "Look inside", "안을 들여다보기";
+    export: "Download best.safetensors", "best.safetensors 내려받기";
+    commands: "The same in the terminal", "터미널에서 똑같이 하려면";
+    command_train: "This training", "이 학습";
+    command_val: "Validating what came of it", "결과 검증";
+
+    // The race.
+    race_lead: "The same pictures and the same seed, three times: all but Detect frozen, the backbone frozen, nothing frozen.",
+        "같은 사진, 같은 시드로 세 번 학습합니다. Detect만 빼고 모두 동결, 백본만 동결, 동결 없음.";
+    race_start: "Start the race", "비교 시작";
+    race_again: "Race again", "다시 비교";
+    race_under_way: "Run {run} of {runs}, freeze {freeze}: epoch {epoch} of {epochs}.",
+        "{runs}번 중 {run}번째, 동결 {freeze}: {epochs} 에폭 중 {epoch}번째 에폭.";
+    race_ended: "All three runs are done.", "세 번 모두 끝났습니다.";
+    race_stopped: "Stopped: what is done stays.", "끝냈습니다. 마친 것은 남아 있습니다.";
+    race_line: "freeze {freeze}", "동결 {freeze}";
+    race_shows: "The chart shows", "그래프에 표시";
+    race_table: "Results", "결과";
+    race_best: "best", "최고";
+    race_not_yet: "not yet", "아직";
+    race_plan: "Frozen", "동결";
+    race_seconds: "Time", "시간";
+    race_bytes: "Memory, counted", "메모리(셈한 값)";
+    race_note: "mAP of the best epoch; computing time on this machine, pauses not counted; memory: a step's activations and the features that are kept.",
+        "mAP는 가장 좋은 에폭의 값입니다. 시간은 이 컴퓨터에서 계산한 시간이고 멈춘 동안은 뺐습니다. 메모리는 한 스텝의 활성값과 저장한 특징을 셈한 값입니다.";
 }

@@ -106,6 +106,14 @@ fn a_run_keeps_features_and_what_is_frozen_and_says_what_it_reached() {
 }
 
 #[test]
+fn a_run_that_freezes_nothing_is_validated_after_every_epoch() {
+    let mut run = run("0").unwrap();
+    let (losses, epochs, end) = finish(&mut run);
+    assert_eq!((losses.len(), epochs.len(), end.epochs), (6, 3, 3));
+    assert!(end.receipts.iter().all(Receipt::is_empty));
+}
+
+#[test]
 fn a_run_that_goes_on_from_a_snapshot_learns_the_same() {
     for freeze in ["24", "10"] {
         let mut whole = run(freeze).unwrap();

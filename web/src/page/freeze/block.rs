@@ -24,7 +24,7 @@ pub fn Blocks(
         view! { <BlockView state picture note focused module /> }
     });
     view! {
-        <g class="blocks" role="group" aria-label=move || state.words().modules>
+        <g class="blocks" role="group" aria-label=state.word(|words| words.modules)>
             {blocks.collect_view()}
         </g>
     }

@@ -60,24 +60,24 @@ fn NetworkFields(state: State) -> impl IntoView {
     };
     view! {
         <fieldset class="sizes">
-            <legend>{move || words().size}</legend>
+            <legend>{state.word(|words| words.size)}</legend>
             <div class="segments">{sizes.into_iter().collect_view()}</div>
         </fieldset>
         <NumberField
             id="classes"
-            label=Signal::derive(move || words().classes)
+            label=state.word(|words| words.classes)
             value=state.classes
             wrong=Signal::derive(classes_wrong)
         />
         <NumberField
             id="imgsz"
-            label=Signal::derive(move || words().image_side)
+            label=state.word(|words| words.image_side)
             value=state.imgsz
             wrong=Signal::derive(side_wrong)
         />
         <NumberField
             id="batch"
-            label=Signal::derive(move || words().batch)
+            label=state.word(|words| words.batch)
             value=state.batch
             wrong=Signal::derive(batch_wrong)
         />
@@ -86,11 +86,14 @@ fn NetworkFields(state: State) -> impl IntoView {
 
 /// A number with its label, and what is wrong with it beside it.
 #[component]
-fn NumberField(
+pub fn NumberField(
     id: &'static str,
     label: Signal<&'static str>,
     value: RwSignal<String>,
     wrong: Signal<Option<String>>,
+    /// What stands in it while it is empty.
+    #[prop(optional)]
+    placeholder: Option<Signal<&'static str>>,
 ) -> impl IntoView {
     let error = format!("{id}-error");
     view! {
@@ -99,8 +102,9 @@ fn NumberField(
             <input
                 id=id
                 type="text"
-                inputmode="numeric"
+                inputmode="decimal"
                 autocomplete="off"
+                placeholder=placeholder
                 aria-describedby=error.clone()
                 aria-invalid=move || wrong.read().is_some().to_string()
                 prop:value=value
@@ -113,7 +117,7 @@ fn NumberField(
 
 /// The plan as text, with common choices, and with its stages when it has several.
 #[component]
-fn FreezeField(state: State) -> impl IntoView {
+pub fn FreezeField(state: State) -> impl IntoView {
     let words = move || state.words();
     let wrong = move || {
         let planned = state.planned.read();
@@ -130,7 +134,7 @@ fn FreezeField(state: State) -> impl IntoView {
     let choose = move |leading: usize| state.freeze.set(leading.to_string());
     view! {
         <div class="field freeze-field">
-            <label for="freeze">{move || words().freeze}</label>
+            <label for="freeze">{state.word(|words| words.freeze)}</label>
             <div class="freeze-row">
                 <input
                     id="freeze"
@@ -143,20 +147,20 @@ fn FreezeField(state: State) -> impl IntoView {
                     prop:value=state.freeze
                     on:input=move |event| state.freeze.set(event_target_value(&event))
                 />
-                <div class="presets" role="group" aria-label=move || words().presets>
+                <div class="presets" role="group" aria-label=state.word(|words| words.presets)>
                     <button type="button" on:click=move |_| choose(0)>
-                        {move || words().nothing}
+                        {state.word(|words| words.nothing)}
                     </button>
                     <button type="button" on:click=move |_| choose(backbone())>
-                        {move || words().backbone}
+                        {state.word(|words| words.backbone)}
                     </button>
                     <button type="button" on:click=move |_| choose(last())>
-                        {move || words().all_but_detect}
+                        {state.word(|words| words.all_but_detect)}
                     </button>
                 </div>
             </div>
             <p class="error" id="freeze-error" role="status">{wrong}</p>
-            <p class="hint" id="freeze-hint">{move || words().freeze_hint}</p>
+            <p class="hint" id="freeze-hint">{state.word(|words| words.freeze_hint)}</p>
             <Stages state />
         </div>
     }
@@ -193,7 +197,7 @@ fn Stages(state: State) -> impl IntoView {
                 }
             });
             view! {
-                <div class="segments" role="group" aria-label=move || state.words().stages>
+                <div class="segments" role="group" aria-label=state.word(|words| words.stages)>
                     {buttons.collect_view()}
                 </div>
             }

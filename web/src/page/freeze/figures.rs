@@ -18,7 +18,7 @@ pub fn Figures(state: State) -> impl IntoView {
     };
     view! {
         <section class="figures" aria-labelledby="figures-title">
-            <h2 id="figures-title">{move || words().figures}</h2>
+            <h2 id="figures-title">{state.word(|words| words.figures)}</h2>
             <dl>
                 <Parameters state />
                 <Work state />
@@ -40,17 +40,17 @@ fn Parameters(state: State) -> impl IntoView {
     let percent = move || percent(frozen.get(), frozen.get() + learn.get());
     view! {
         <div class="figure wide">
-            <dt>{move || words().parameters}</dt>
+            <dt>{state.word(|words| words.parameters)}</dt>
             <dd class="pair">
                 <span class="cold">
                     <b><Counter value=frozen format=grouped /></b>
                     " "
-                    {move || words().frozen_parameters}
+                    {state.word(|words| words.frozen_parameters)}
                 </span>
                 <span class="warm">
                     <b><Counter value=learn format=grouped /></b>
                     " "
-                    {move || words().trainable_parameters}
+                    {state.word(|words| words.trainable_parameters)}
                 </span>
             </dd>
             <dd class="bar" aria-hidden="true">
@@ -78,7 +78,7 @@ fn Work(state: State) -> impl IntoView {
     };
     view! {
         <div class="figure" id="figure-work">
-            <dt>{move || words().work}</dt>
+            <dt>{state.word(|words| words.work)}</dt>
             <dd><b><Counter value=step format=flops /></b></dd>
             <dd class="note">{note}</dd>
         </div>
@@ -98,7 +98,7 @@ fn Memory(state: State) -> impl IntoView {
     };
     view! {
         <div class="figure" id="figure-memory">
-            <dt>{move || words().memory}</dt>
+            <dt>{state.word(|words| words.memory)}</dt>
             <dd><b><Counter value=kept format=bytes /></b></dd>
             <dd class="note">{note}</dd>
         </div>
@@ -134,7 +134,7 @@ fn Crossing(state: State) -> impl IntoView {
     };
     view! {
         <div class="figure" id="figure-cut">
-            <dt>{move || words().crossing}</dt>
+            <dt>{state.word(|words| words.crossing)}</dt>
             <dd>{value}</dd>
             <dd class="note">{note}</dd>
             <dd><ul class="features">{features}</ul></dd>
@@ -164,7 +164,7 @@ fn Cached(state: State) -> impl IntoView {
     };
     view! {
         <div class="figure" id="figure-cached">
-            <dt>{move || words().cached}</dt>
+            <dt>{state.word(|words| words.cached)}</dt>
             <dd>{value}</dd>
             <dd class="note">{note}</dd>
         </div>

@@ -158,7 +158,7 @@ pub fn FrostLine(state: State, picture: Memo<Picture>) -> impl IntoView {
             class:dragging=dragging
             role="slider"
             tabindex="0"
-            aria-label=move || state.words().frost_line
+            aria-label=state.word(|words| words.frost_line)
             aria-orientation=if flow == Flow::Across { "horizontal" } else { "vertical" }
             aria-valuemin="0"
             aria-valuemax=move || state.stops.read().last().copied().unwrap_or(0)

@@ -65,10 +65,10 @@ pub fn ParameterList(state: State) -> impl IntoView {
     };
     view! {
         <section class="list" aria-labelledby="list-title">
-            <h2 id="list-title">{move || words().list}</h2>
+            <h2 id="list-title">{state.word(|words| words.list)}</h2>
             <div class="list-head">
                 <div class="field">
-                    <label for="search">{move || words().search}</label>
+                    <label for="search">{state.word(|words| words.search)}</label>
                     <input
                         id="search"
                         type="search"
@@ -78,7 +78,7 @@ pub fn ParameterList(state: State) -> impl IntoView {
                         prop:value=wanted
                         on:input=move |event| wanted.set(event_target_value(&event))
                     />
-                    <p class="hint" id="search-hint">{move || words().search_hint}</p>
+                    <p class="hint" id="search-hint">{state.word(|words| words.search_hint)}</p>
                 </div>
                 <button type="button" on:click=toggle_all>
                     {move || if all_open() { words().close_all } else { words().open_all }}

@@ -6,6 +6,7 @@ mod controls;
 mod counter;
 mod edges;
 mod figures;
+mod life;
 mod line;
 mod list;
 mod notes;
@@ -15,10 +16,12 @@ use leptos::prelude::*;
 
 use self::command::CommandLine;
 use self::controls::Controls;
+pub use self::controls::{FreezeField, NumberField};
 use self::figures::Figures;
+pub use self::life::Life;
 use self::list::ParameterList;
 use self::notes::Notes;
-use self::picture::PictureView;
+pub use self::picture::PictureView;
 use super::state::State;
 
 /// The view from top to bottom.

@@ -9,21 +9,20 @@ use crate::words::{fill, ranges};
 /// The three explanations.
 #[component]
 pub fn Notes(state: State) -> impl IntoView {
-    let words = move || state.words();
     view! {
         <section class="notes" aria-labelledby="notes-title">
-            <h2 id="notes-title">{move || words().explanations}</h2>
+            <h2 id="notes-title">{state.word(|words| words.explanations)}</h2>
             <div>
                 <article>
-                    <h3>{move || words().cut_title}</h3>
+                    <h3>{state.word(|words| words.cut_title)}</h3>
                     <p>{move || cut(state)}</p>
                 </article>
                 <article>
-                    <h3>{move || words().when_title}</h3>
+                    <h3>{state.word(|words| words.when_title)}</h3>
                     <p>{move || when(state)}</p>
                 </article>
                 <article>
-                    <h3>{move || words().norm_title}</h3>
+                    <h3>{state.word(|words| words.norm_title)}</h3>
                     <p>{move || norms(state)}</p>
                 </article>
             </div>

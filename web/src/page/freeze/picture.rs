@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::block::Blocks;
 use super::controls::Summary;
 use super::edges::Edges;
+use super::life::{Life, LifeView};
 use super::line::FrostLine;
 use crate::page::browser;
 use crate::page::icon;
@@ -15,7 +16,12 @@ use frostline::freeze::ModuleState;
 
 /// The picture, its sentence and its legend.
 #[component]
-pub fn PictureView(state: State) -> impl IntoView {
+pub fn PictureView(
+    state: State,
+    /// The run that the picture shows, if it is to show one.
+    #[prop(optional)]
+    life: Option<Life>,
+) -> impl IntoView {
     let frame = NodeRef::<html::Div>::new();
     let width = RwSignal::new(0.0);
     Effect::new(move || {
@@ -44,9 +50,9 @@ pub fn PictureView(state: State) -> impl IntoView {
         };
         view! {
             <svg
-                class=format!("network {class}")
+                class=move || format!("network {class}{}", life.map_or("", |life| life.class()))
                 role="group"
-                aria-label=move || state.words().picture
+                aria-label=state.word(|words| words.picture)
                 width=move || picture.with(|p| p.width)
                 height=move || picture.with(|p| p.height)
             >
@@ -54,6 +60,7 @@ pub fn PictureView(state: State) -> impl IntoView {
                 <Edges state picture />
                 <Blocks state picture note />
                 <FrostLine state picture />
+                {life.map(|life| view! { <LifeView state picture life /> })}
             </svg>
         }
     };
@@ -253,12 +260,12 @@ fn Legend(state: State, flow: Memo<Flow>) -> impl IntoView {
     view! {
         <div class="legend">
             <ul>
-                <li class="cold">{icon::state(ModuleState::Frozen)} {move || words().frozen}</li>
-                <li class="warm">{icon::state(ModuleState::Trains)} {move || words().trains}</li>
-                <li class="mixed">{icon::state(ModuleState::Partly)} {move || words().partly}</li>
+                <li class="cold">{icon::state(ModuleState::Frozen)} {state.word(|words| words.frozen)}</li>
+                <li class="warm">{icon::state(ModuleState::Trains)} {state.word(|words| words.trains)}</li>
+                <li class="mixed">{icon::state(ModuleState::Partly)} {state.word(|words| words.partly)}</li>
                 <li class="sizes-legend">{sizes}</li>
             </ul>
-            <p id="line-help">{move || words().line_help}</p>
+            <p id="line-help">{state.word(|words| words.line_help)}</p>
         </div>
     }
 }
