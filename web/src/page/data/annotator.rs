@@ -119,7 +119,7 @@ pub fn Annotator(lab: Lab, chosen: RwSignal<Option<u32>>, class: RwSignal<usize>
                 id="stage"
                 tabindex="0"
                 role="group"
-                aria-label=move || words().stage
+                aria-label=lab.state.word(|words| words.stage)
                 aria-describedby="stage-help"
                 style:aspect-ratio=aspect
                 on:pointerdown=move |event| desk.press(&event)
@@ -135,7 +135,7 @@ pub fn Annotator(lab: Lab, chosen: RwSignal<Option<u32>>, class: RwSignal<usize>
                 </For>
                 {draft}
             </div>
-            <p class="hint" id="stage-help">{move || words().stage_help}</p>
+            <p class="hint" id="stage-help">{lab.state.word(|words| words.stage_help)}</p>
         </section>
     }
 }

@@ -49,14 +49,14 @@ pub fn Classes(lab: Lab, class: RwSignal<usize>) -> impl IntoView {
     };
     view! {
         <section class="classes" aria-labelledby="classes-title">
-            <h3 id="classes-title">{move || words().classes_title}</h3>
+            <h3 id="classes-title">{lab.state.word(|words| words.classes_title)}</h3>
             <ul>
                 <For each=move || 0..count.get() key=|index| *index let(index)>
                     <ClassRow lab class index wrong counts />
                 </For>
             </ul>
             <form class="new-class" on:submit=add>
-                <label for="new-class">{move || words().class_new}</label>
+                <label for="new-class">{lab.state.word(|words| words.class_new)}</label>
                 <input
                     id="new-class"
                     type="text"
@@ -65,7 +65,7 @@ pub fn Classes(lab: Lab, class: RwSignal<usize>) -> impl IntoView {
                     prop:value=new
                     on:input=move |event| new.set(event_target_value(&event))
                 />
-                <button type="submit">{move || words().class_add}</button>
+                <button type="submit">{lab.state.word(|words| words.class_add)}</button>
             </form>
             <p class="error" id="class-error" role="status">{wrong_text}</p>
         </section>

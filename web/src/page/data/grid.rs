@@ -18,7 +18,6 @@ const BEYOND: usize = 2;
 /// The pictures; `chosen` is the one that is shown large.
 #[component]
 pub fn Grid(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
-    let words = move || lab.state.words();
     let thumbs = Thumbs::new(lab);
     let frame = NodeRef::<html::Div>::new();
     let (width, height) = (RwSignal::new(0.0), RwSignal::new(0.0));
@@ -118,7 +117,7 @@ pub fn Grid(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
             node_ref=frame
             role="listbox"
             tabindex="0"
-            aria-label=move || words().grid
+            aria-label=lab.state.word(|words| words.grid)
             aria-activedescendant=active
             on:scroll=move |_| {
                 if let Some(frame) = frame.get_untracked() {

@@ -28,7 +28,6 @@ pub use self::set::Pictures;
 /// The view from top to bottom.
 #[component]
 pub fn DataView(lab: Lab) -> impl IntoView {
-    let words = move || lab.state.words();
     let pictures = lab.pictures;
     let chosen = RwSignal::new(None);
     let class = RwSignal::new(0);
@@ -47,7 +46,7 @@ pub fn DataView(lab: Lab) -> impl IntoView {
     let empty = Memo::new(move |_| pictures.set.read().is_empty());
     let body = move || {
         if empty.get() {
-            view! { <p class="empty">{move || words().data_empty}</p> }.into_any()
+            view! { <p class="empty">{lab.state.word(|words| words.data_empty)}</p> }.into_any()
         } else {
             view! {
                 <Tools lab chosen />
@@ -70,7 +69,7 @@ pub fn DataView(lab: Lab) -> impl IntoView {
             on:dragover=|event| event.prevent_default()
             on:drop=move |event| drop_into(intake, &event)
         >
-            <p class="lead">{move || words().data_lead}</p>
+            <p class="lead">{lab.state.word(|words| words.data_lead)}</p>
             <Sources lab intake />
             {body}
             {move || empty.get().then(|| view! { <Classes lab class /> })}
@@ -82,7 +81,6 @@ pub fn DataView(lab: Lab) -> impl IntoView {
 /// What is done to the set as a whole.
 #[component]
 fn Tools(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
-    let words = move || lab.state.words();
     let pictures = lab.pictures;
     let can = Memo::new(move |_| pictures.set.read().can());
     let wrong = RwSignal::new(None);
@@ -104,14 +102,14 @@ fn Tools(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
     view! {
         <div class="buttons tools">
             <button type="button" disabled=move || !can.get().0 on:click=move |_| pictures.change(DataSet::undo)>
-                {move || words().undo}
+                {lab.state.word(|words| words.undo)}
             </button>
             <button type="button" disabled=move || !can.get().1 on:click=move |_| pictures.change(DataSet::redo)>
-                {move || words().redo}
+                {lab.state.word(|words| words.redo)}
             </button>
-            <button type="button" on:click=move |_| pictures.change(DataSet::divide)>{move || words().divide}</button>
-            <button type="button" on:click=export>{move || words().export_data}</button>
-            <button type="button" class="quiet" on:click=clear>{move || words().delete_all}</button>
+            <button type="button" on:click=move |_| pictures.change(DataSet::divide)>{lab.state.word(|words| words.divide)}</button>
+            <button type="button" on:click=export>{lab.state.word(|words| words.export_data)}</button>
+            <button type="button" class="quiet" on:click=clear>{lab.state.word(|words| words.delete_all)}</button>
         </div>
         <Wrong lab problem=Signal::derive(move || wrong.get()) />
     }
@@ -149,8 +147,8 @@ fn PictureOptions(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
     };
     view! {
         <div class="picture-options">
-            <div class="segments" role="group" aria-label=move || words().picture_use>{choices.into_iter().collect_view()}</div>
-            <button type="button" class="quiet" on:click=remove>{move || words().picture_remove}</button>
+            <div class="segments" role="group" aria-label=lab.state.word(|words| words.picture_use)>{choices.into_iter().collect_view()}</div>
+            <button type="button" class="quiet" on:click=remove>{lab.state.word(|words| words.picture_remove)}</button>
         </div>
     }
 }

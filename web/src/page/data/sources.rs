@@ -154,22 +154,22 @@ pub fn Sources(lab: Lab, intake: Intake) -> impl IntoView {
     };
     view! {
         <section class="sources" aria-labelledby="sources-title">
-            <h3 id="sources-title">{move || words().sources}</h3>
+            <h3 id="sources-title">{lab.state.word(|words| words.sources)}</h3>
             <div class="buttons">
-                <button type="button" on:click=move |_| intake.take_shipped()>{move || words().source_shipped}</button>
-                <button type="button" on:click=open(files)>{move || words().source_files}</button>
-                <button type="button" on:click=open(folder)>{move || words().source_folder}</button>
+                <button type="button" on:click=move |_| intake.take_shipped()>{lab.state.word(|words| words.source_shipped)}</button>
+                <button type="button" on:click=open(files)>{lab.state.word(|words| words.source_files)}</button>
+                <button type="button" on:click=open(folder)>{lab.state.word(|words| words.source_folder)}</button>
                 <button
                     type="button"
                     aria-pressed=move || camera.on.get().to_string()
                     on:click=move |_| if camera.on.get_untracked() { camera.stop() } else { camera.start() }
                 >
-                    {move || words().source_webcam}
+                    {lab.state.word(|words| words.source_webcam)}
                 </button>
             </div>
             <input id="files" class="unseen" tabindex="-1" aria-hidden="true" type="file" multiple node_ref=files on:change=chosen_files(files) />
             <input id="folder" class="unseen" tabindex="-1" aria-hidden="true" type="file" multiple node_ref=folder on:change=chosen_files(folder) />
-            <p class="hint">{move || words().sources_hint}</p>
+            <p class="hint">{lab.state.word(|words| words.sources_hint)}</p>
             <Webcam lab camera intake />
             <p role="status" class="told">{told}</p>
             {refused}
@@ -179,7 +179,6 @@ pub fn Sources(lab: Lab, intake: Intake) -> impl IntoView {
 
 #[component]
 fn Webcam(lab: Lab, camera: Camera, intake: Intake) -> impl IntoView {
-    let words = move || lab.state.words();
     let number = StoredValue::new(0_usize);
     let take = move |count: usize| {
         move |_| {
@@ -212,10 +211,10 @@ fn Webcam(lab: Lab, camera: Camera, intake: Intake) -> impl IntoView {
     };
     view! {
         <div class="webcam" class:on=camera.on>
-            <video node_ref=camera.video autoplay muted playsinline aria-label=move || words().source_webcam></video>
+            <video node_ref=camera.video autoplay muted playsinline aria-label=lab.state.word(|words| words.source_webcam)></video>
             <div class="buttons">
-                <button type="button" on:click=take(1)>{move || words().webcam_one}</button>
-                <button type="button" on:click=take(BURST)>{move || words().webcam_burst}</button>
+                <button type="button" on:click=take(1)>{lab.state.word(|words| words.webcam_one)}</button>
+                <button type="button" on:click=take(BURST)>{lab.state.word(|words| words.webcam_burst)}</button>
             </div>
         </div>
         <p class="error" role="alert">{wrong}</p>

@@ -187,14 +187,13 @@ pub fn is_nothing_yet(refusal: &Refusal) -> bool {
 /// That there is nothing after yet, and where it comes from.
 #[component]
 pub fn NothingYet(lab: Lab, nothing_yet: RwSignal<bool>) -> impl IntoView {
-    let words = move || lab.state.words();
     move || {
         nothing_yet.get().then(|| {
             view! {
                 <p class="nothing-yet">
-                    {move || words().after_none} " "
+                    {lab.state.word(|words| words.after_none)} " "
                     <ViewLink state=lab.state view=View::Train>
-                        {move || words().after_train}
+                        {lab.state.word(|words| words.after_train)}
                     </ViewLink>
                 </p>
             }

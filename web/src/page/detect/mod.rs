@@ -30,7 +30,6 @@ struct Settings {
 /// The view from top to bottom.
 #[component]
 pub fn DetectView(lab: Lab) -> impl IntoView {
-    let words = move || lab.state.words();
     let settings = Settings {
         conf: RwSignal::new(25),
         iou: RwSignal::new(45),
@@ -38,7 +37,7 @@ pub fn DetectView(lab: Lab) -> impl IntoView {
     };
     let asked = RwSignal::new(0);
     view! {
-        <p class="lead">{move || words().detect_lead}</p>
+        <p class="lead">{lab.state.word(|words| words.detect_lead)}</p>
         <Source lab asked />
         <div class="row settings-of">
             <Slider lab id="conf" value=settings.conf label=|words| words.conf least=1 />
@@ -49,7 +48,7 @@ pub fn DetectView(lab: Lab) -> impl IntoView {
             <FoundPanel lab settings asked which=Which::Before />
             <FoundPanel lab settings asked which=Which::After />
         </div>
-        <p class="note">{move || words().detect_why}</p>
+        <p class="note">{lab.state.word(|words| words.detect_why)}</p>
     }
 }
 

@@ -79,7 +79,7 @@ pub fn Source(lab: Lab, asked: RwSignal<u32>) -> impl IntoView {
         <section
             class="source"
             class:over=over
-            aria-label=move || words().source
+            aria-label=lab.state.word(|words| words.source)
             on:dragover=move |event| {
                 event.prevent_default();
                 over.set(true);
@@ -96,7 +96,7 @@ pub fn Source(lab: Lab, asked: RwSignal<u32>) -> impl IntoView {
                         }
                     }
                 >
-                    {move || words().source_file}
+                    {lab.state.word(|words| words.source_file)}
                 </button>
                 <input
                     node_ref=input
@@ -111,7 +111,7 @@ pub fn Source(lab: Lab, asked: RwSignal<u32>) -> impl IntoView {
                     }
                 />
                 <button type="button" aria-pressed=move || camera.on.get().to_string() on:click=toggle>
-                    {move || words().source_camera}
+                    {lab.state.word(|words| words.source_camera)}
                 </button>
                 <FromSet lab take />
             </div>
@@ -136,7 +136,6 @@ pub fn Source(lab: Lab, asked: RwSignal<u32>) -> impl IntoView {
 /// The pictures of the set that are validated on.
 #[component]
 fn FromSet(lab: Lab, take: impl Fn(String, Blob) + Copy + Send + Sync + 'static) -> impl IntoView {
-    let words = move || lab.state.words();
     let pictures = Memo::new(move |_| {
         let set = lab.pictures.set.read();
         let val = set
@@ -165,7 +164,7 @@ fn FromSet(lab: Lab, take: impl Fn(String, Blob) + Copy + Send + Sync + 'static)
     let list = move || {
         view! {
             <label class="from-set">
-                <span>{move || words().source_set}</span>
+                <span>{lab.state.word(|words| words.source_set)}</span>
                 <select on:change=move |event| chosen(event_target_value(&event))>
                     <option value="">"–"</option>
                     {options}
@@ -178,9 +177,9 @@ fn FromSet(lab: Lab, take: impl Fn(String, Blob) + Copy + Send + Sync + 'static)
         if empty.get() {
             view! {
                 <span class="hint">
-                    {move || words().source_set_empty} " "
+                    {lab.state.word(|words| words.source_set_empty)} " "
                     <ViewLink state=lab.state view=View::Data>
-                        {move || words().view_data}
+                        {lab.state.word(|words| words.view_data)}
                     </ViewLink>
                 </span>
             }

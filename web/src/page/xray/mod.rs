@@ -96,7 +96,7 @@ pub fn XrayView(lab: Lab) -> impl IntoView {
     };
     let [before, after] = seen;
     view! {
-        <p class="lead">{move || words().xray_lead}</p>
+        <p class="lead">{lab.state.word(|words| words.xray_lead)}</p>
         <Source lab asked />
         <div class="row settings-of">
             <Modules lab module=choice.module />
@@ -185,7 +185,7 @@ fn Modules(lab: Lab, module: RwSignal<usize>) -> impl IntoView {
         <div
             class="modules-of"
             role="group"
-            aria-label=move || words().xray_modules
+            aria-label=lab.state.word(|words| words.xray_modules)
             on:keydown=on_key
         >
             {buttons.collect_view()}

@@ -201,7 +201,7 @@ fn Planes(
         <div
             class="planes-of"
             role="group"
-            aria-label=move || words().xray_planes
+            aria-label=lab.state.word(|words| words.xray_planes)
             on:keydown=on_key
         >
             {buttons}
