@@ -164,7 +164,7 @@ fn bill_of_materials(file: &Path, host: &str) -> anyhow::Result<()> {
 /// An archive of a folder, below `prefix`: the same bytes from the same files.
 fn tar_gz(folder: &Path, prefix: &str, archive: &Path) -> anyhow::Result<()> {
     let file = File::create(archive).with_context(|| archive.display().to_string())?;
-    let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::best()));
+    let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::default()));
     tar.mode(tar::HeaderMode::Deterministic);
     for file in files_below(folder)? {
         tar.append_path_with_name(folder.join(&file), format!("{prefix}{file}"))?;

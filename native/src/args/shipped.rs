@@ -93,7 +93,7 @@ fn unpack(relative: &str, folder: &Path) -> Result<Option<PathBuf>> {
     let above = parent.parent().unwrap_or(folder);
     fs::create_dir_all(above).map_err(Error::io(above))?;
     let drawn = tempfile::tempdir_in(above).map_err(Error::io(above))?;
-    let world = drawn.path().join("world");
+    let world = drawn.path().join("target");
     synth::write(&SynthOptions::new(World::Target), &world, |_, _| {})?;
     // Another process may have been quicker, with the same bytes.
     match fs::rename(&world, parent) {
