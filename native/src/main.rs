@@ -70,6 +70,10 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::DataSynth(settings) => commands::data::synth(&settings),
         Command::Compare(settings) => compare::run(&settings),
         Command::Bench(settings) => commands::bench::run(&settings, &mut io::stdout().lock()),
+        Command::Completions(shell) => {
+            commands::shell::completions(shell, &mut io::stdout().lock())
+        }
+        Command::Manual { folder } => commands::shell::manual(&folder),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),
         Command::Detect(settings) => commands::detect::run(settings),

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 /** The project's folder. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The weights that come with the program. */
-export const WEIGHTS = join(ROOT, "weights/yolov5n-source.safetensors");
+export const WEIGHTS = join(ROOT, "native/weights/yolov5n-source.safetensors");
 /** The target world. */
 export const TARGET = join(ROOT, "data/target");
 

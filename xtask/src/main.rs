@@ -1,6 +1,8 @@
 //! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench`.
 
 mod bench;
+mod dist;
+mod notices;
 mod shipped;
 mod web;
 
@@ -17,6 +19,7 @@ cargo xtask web     only build the lab, into web/dist
 cargo xtask quick   only build the page, quickly and large, into that folder: for trying a change
 cargo xtask lint    formatting, clippy and, where it is installed, cargo deny
 cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, a browser
+cargo xtask dist    what a release holds, for this machine, into target/dist; `dist lab`: the lab
 cargo xtask fuzz    the fuzz targets for long (FROSTLINE_FUZZ_CASES, default 100000 cases each)";
 
 /// The target that the library must compile for from the first day.
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Some("web") => web::build().map(|_| ()),
         Some("quick") => web::quick(),
         Some("finish-trunk") => web::finish_trunk(),
+        Some("dist") => dist::run(std::env::args().nth(2).as_deref()),
         Some("lint") => lint(),
         Some("setup") => setup(),
         Some("fuzz") => fuzz(),
@@ -202,6 +206,10 @@ fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 fn root() -> PathBuf {

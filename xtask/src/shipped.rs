@@ -14,7 +14,7 @@ use crate::root;
 /// The folder of what is shipped, in the built lab.
 const FOLDER: &str = "shipped";
 /// Weights to start from, by their path in the repository.
-const WEIGHTS: &str = "weights/yolov5n-source.safetensors";
+const WEIGHTS: &str = "native/weights/yolov5n-source.safetensors";
 /// Pictures to begin with, by their path in the repository.
 const PICTURES: &str = "data/target";
 /// What the service worker reads first.
@@ -32,7 +32,7 @@ pub fn finish(dist: &Path) -> anyhow::Result<()> {
 }
 
 /// All files below a folder, as paths within it with `/`, sorted.
-fn files_below(folder: &Path) -> anyhow::Result<Vec<String>> {
+pub fn files_below(folder: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut open = vec![PathBuf::new()];
     while let Some(inner) = open.pop() {

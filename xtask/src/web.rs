@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::shipped;
-use crate::{WASM, cargo, is_root, root, step};
+use crate::{WASM, cargo, is_root, root, step, target};
 
 /// Where the lab is served unless another port is named.
 const PORT: u16 = 8080;
@@ -278,10 +278,6 @@ fn locked_version(package: &str) -> anyhow::Result<String> {
         .and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
         .map(str::to_owned)
         .with_context(|| format!("{package} is not in Cargo.lock"))
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 fn e2e() -> PathBuf {

@@ -15,9 +15,11 @@ mod val;
 mod values;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub use bench::{BenchCase, BenchSettings};
 pub use compare::CompareSettings;
@@ -71,6 +73,12 @@ enum Raw {
     /// Check or make data sets
     #[command(subcommand)]
     Data(data::RawData),
+    /// Print the completions of a shell, for the file that it reads them from
+    #[command(infer_long_args = true)]
+    Completions(RawCompletions),
+    /// Write the manual, a page per command
+    #[command(infer_long_args = true)]
+    Manual(RawManual),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +86,19 @@ struct RawDevices {
     /// Print json
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct RawCompletions {
+    /// The shell
+    shell: Shell,
+}
+
+#[derive(Debug, Args)]
+struct RawManual {
+    /// Folder for the pages, such as ~/.local/share/man/man1
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
 }
 
 /// A command with everything it needs to know.
@@ -92,6 +113,8 @@ pub enum Command {
     Devices { json: bool },
     DataCheck(CheckSettings),
     DataSynth(SynthSettings),
+    Completions(Shell),
+    Manual { folder: PathBuf },
 }
 
 /// A settled command line.
@@ -145,8 +168,15 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         Raw::Devices(raw) => Command::Devices { json: raw.json },
         Raw::Data(data::RawData::Check(raw)) => Command::DataCheck(raw.settle()),
         Raw::Data(data::RawData::Synth(raw)) => Command::DataSynth(raw.settle()?),
+        Raw::Completions(raw) => Command::Completions(raw.shell),
+        Raw::Manual(raw) => Command::Manual { folder: raw.folder },
     };
     Ok(Parsed { command, notes })
+}
+
+/// The definition of every command and flag.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Ids of the subcommand's flags that were typed, as opposed to filled in.

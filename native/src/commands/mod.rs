@@ -5,5 +5,6 @@ pub mod data;
 pub mod detect;
 pub mod devices;
 pub mod inspect;
+pub mod shell;
 pub mod train;
 pub mod val;

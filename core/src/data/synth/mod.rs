@@ -14,7 +14,7 @@
 //! A box is the tight box of an object's visible pixels; an object of which less than
 //! [`LEAST_VISIBLE`] shows is taken out of the picture, so that nothing in it is unlabelled.
 //!
-//! The artwork is embedded and freely licensed; see `assets/sprites/ATTRIBUTION.md`.
+//! The artwork is embedded and freely licensed; see `core/assets/sprites/ATTRIBUTION.md`.
 
 mod background;
 mod camera;

@@ -1,5 +1,5 @@
 //! The embedded artwork: 24 source classes and 4 target classes, each in three styles.
-//! Authors and licences: `assets/sprites/ATTRIBUTION.md`.
+//! Authors and licences: `core/assets/sprites/ATTRIBUTION.md`.
 
 use std::sync::OnceLock;
 
@@ -18,9 +18,9 @@ type Art = (&'static str, [&'static [u8]; STYLES]);
 macro_rules! art {
     ($($name:literal = $file:literal),* $(,)?) => {
         &[$(($name, [
-            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/sprites/fluent/", $file, ".png")),
-            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/sprites/noto/", $file, ".png")),
-            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/sprites/twemoji/", $file, ".png")),
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sprites/fluent/", $file, ".png")),
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sprites/noto/", $file, ".png")),
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sprites/twemoji/", $file, ".png")),
         ])),*]
     };
 }
