@@ -1,5 +1,6 @@
 //! The page from top to bottom.
 
+use crate::page::lean::{derived, effect, part};
 use leptos::prelude::*;
 
 use super::data::DataView;
@@ -20,7 +21,7 @@ pub fn App(lab: Lab) -> impl IntoView {
     let state = lab.state;
     let words = move || state.words();
     // The Freeze view is arithmetic; every other one needs the engine.
-    Effect::new(move || {
+    effect(move || {
         if state.view.get() != View::Freeze {
             lab.load();
         }
@@ -44,17 +45,18 @@ pub fn App(lab: Lab) -> impl IntoView {
         }
         View::Freeze => view! { <p class="lead">{state.word(|words| words.lead)}</p> }.into_any(),
         view if state.embedded => {
-            view! { <h1 class="unseen">{move || nav::name(view, words())}</h1> }.into_any()
+            view! { <h1 class="unseen">{part(move || nav::name(view, words()))}</h1> }.into_any()
         }
-        view => view! { <h2 class="view-title">{move || nav::name(view, words())}</h2> }.into_any(),
+        view => view! { <h2 class="view-title">{part(move || nav::name(view, words()))}</h2> }
+            .into_any(),
     };
     view! {
-        <a class="skip" href=move || skip().0>{move || skip().1}</a>
+        <a class="skip" href=derived(move || skip().0)>{part(move || skip().1)}</a>
         {(!state.embedded).then(|| view! { <Header state /> <Navigation state /> })}
         <main id="view" tabindex="-1" class:embedded=state.embedded>
-            {heading}
-            {move || (state.view.get() != View::Freeze).then(|| view! { <EngineStatus lab /> })}
-            {shown}
+            {part(heading)}
+            {part(move || (state.view.get() != View::Freeze).then(|| view! { <EngineStatus lab /> }))}
+            {part(shown)}
         </main>
         <Footer state />
     }

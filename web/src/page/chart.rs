@@ -1,5 +1,6 @@
 //! A line chart as SVG, as wide as its place.
 
+use crate::page::lean::{effect, part};
 use leptos::html;
 use leptos::prelude::*;
 
@@ -22,7 +23,7 @@ pub fn ChartView(
 ) -> impl IntoView {
     let frame = NodeRef::<html::Div>::new();
     let width = RwSignal::new(0.0);
-    Effect::new(move || {
+    effect(move || {
         if let Some(frame) = frame.get() {
             browser::observe_width(&frame, move |found| {
                 if (found - width.get_untracked()).abs() >= 1.0 {
@@ -57,8 +58,8 @@ pub fn ChartView(
             <figcaption>{title}</figcaption>
             <div node_ref=frame>
                 <svg role="img" aria-label=described width=chart_width height=HEIGHT>
-                    <g class="grid">{move || grid(&chart.read())}</g>
-                    {move || chart.read().lines.iter().enumerate().map(line).collect_view()}
+                    <g class="grid">{part(move || grid(&chart.read()))}</g>
+                    {part(move || chart.read().lines.iter().enumerate().map(line).collect_view())}
                 </svg>
             </div>
         </figure>

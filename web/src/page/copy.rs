@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::page::lean::{effect, part};
 use leptos::prelude::*;
 
 use super::browser;
@@ -27,7 +28,7 @@ pub fn CopyLine(
 ) -> impl IntoView {
     let words = move || state.words();
     let copied = RwSignal::new(Copied::NotYet);
-    Effect::new(move || {
+    effect(move || {
         line.track();
         copied.set(Copied::NotYet);
     });
@@ -53,8 +54,8 @@ pub fn CopyLine(
     view! {
         <div class="command-line">
             <pre tabindex="0" aria-labelledby=labelled_by><code>{line}</code></pre>
-            <button type="button" on:click=copy>{button}</button>
+            <button type="button" on:click=copy>{part(button)}</button>
         </div>
-        <p class="hint" role="status">{below}</p>
+        <p class="hint" role="status">{part(below)}</p>
     }
 }

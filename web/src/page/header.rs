@@ -1,5 +1,6 @@
 //! The name of the page, its language and its theme; what it promises.
 
+use crate::page::lean::derived;
 use leptos::prelude::*;
 
 use super::icon;
@@ -34,7 +35,7 @@ fn LanguageSwitch(state: State) -> impl IntoView {
             <button
                 type="button"
                 lang=language.tag()
-                aria-pressed=move || (state.language.get() == language).to_string()
+                aria-pressed=derived(move || (state.language.get() == language).to_string())
                 on:click=move |_| state.chosen_language.set(Some(language))
             >
                 {language.name()}
@@ -66,7 +67,7 @@ fn ThemeSwitch(state: State) -> impl IntoView {
                 data-theme-choice=theme.name()
                 aria-label=name
                 title=name
-                aria-pressed=move || (state.theme.get() == theme).to_string()
+                aria-pressed=derived(move || (state.theme.get() == theme).to_string())
                 on:click=move |_| state.theme.set(theme)
             >
                 {icon::theme(theme)}

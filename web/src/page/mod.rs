@@ -12,6 +12,7 @@ mod header;
 mod host;
 mod icon;
 mod lab;
+mod lean;
 mod link;
 mod nav;
 mod picked;

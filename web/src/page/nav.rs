@@ -1,5 +1,6 @@
 //! The way through the lab: one link per view.
 
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
 use super::state::State;
@@ -22,7 +23,7 @@ pub fn name(view: View, words: &Words) -> &'static str {
 #[component]
 pub fn Navigation(state: State) -> impl IntoView {
     let links = View::ALL.map(|view| {
-        view! { <li><ViewLink state view>{move || name(view, state.words())}</ViewLink></li> }
+        view! { <li><ViewLink state view>{part(move || name(view, state.words()))}</ViewLink></li> }
     });
     view! {
         <nav class="views" aria-label=state.word(|words| words.views)>
@@ -51,7 +52,7 @@ pub fn ViewLink(state: State, view: View, children: Children) -> impl IntoView {
     view! {
         <a
             href=address
-            aria-current=move || (state.view.get() == view).then_some("page")
+            aria-current=derived(move || (state.view.get() == view).then_some("page"))
             on:click=open
         >
             {children()}

@@ -1,5 +1,6 @@
 //! How far the engine is, on what it computes, and how to choose.
 
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
 use super::lab::Lab;
@@ -53,10 +54,10 @@ pub fn EngineStatus(lab: Lab) -> impl IntoView {
         view! {
             <button
                 type="button"
-                aria-pressed=move || (state.device.get() == wish).to_string()
+                aria-pressed=derived(move || (state.device.get() == wish).to_string())
                 on:click=choose
             >
-                {name}
+                {part(name)}
             </button>
         }
     });
@@ -70,9 +71,9 @@ pub fn EngineStatus(lab: Lab) -> impl IntoView {
         })
     };
     view! {
-        <div class="engine" data-phase=move || phase_name(&engine.phase.read())>
-            <p role="status" class:error=failed>{told}{move || lost().map(|text| format!(" {text}"))}</p>
-            {again}
+        <div class="engine" data-phase=derived(move || phase_name(&engine.phase.read()))>
+            <p role="status" class:error=failed>{told}{part(move || lost().map(|text| format!(" {text}")))}</p>
+            {part(again)}
             <div class="segments small" role="group" aria-label=state.word(|words| words.device)>
                 {choices.into_iter().collect_view()}
             </div>
@@ -97,5 +98,5 @@ pub fn Wrong(lab: Lab, problem: Signal<Option<Refusal>>) -> impl IntoView {
             .get()
             .map(|found| refusal(&found, lab.state.language.get()))
     };
-    view! { <p class="error" role="alert">{text}</p> }
+    view! { <p class="error" role="alert">{part(text)}</p> }
 }

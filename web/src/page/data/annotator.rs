@@ -1,5 +1,6 @@
 //! One picture, large, and the boxes on it: drawn and changed by mouse, touch and keyboard.
 
+use crate::page::lean::{derived, effect, part};
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -81,7 +82,7 @@ pub fn Annotator(lab: Lab, chosen: RwSignal<Option<u32>>, class: RwSignal<usize>
         run: StoredValue::new(0),
         stage: NodeRef::new(),
     };
-    Effect::new(move || {
+    effect(move || {
         chosen.track();
         desk.selected.set(None);
         desk.let_go();
@@ -112,7 +113,7 @@ pub fn Annotator(lab: Lab, chosen: RwSignal<Option<u32>>, class: RwSignal<usize>
     };
     view! {
         <section class="annotator" aria-labelledby="annotator-title">
-            <h3 id="annotator-title">{title}</h3>
+            <h3 id="annotator-title">{part(title)}</h3>
             <div
                 class="stage"
                 node_ref=desk.stage
@@ -129,11 +130,11 @@ pub fn Annotator(lab: Lab, chosen: RwSignal<Option<u32>>, class: RwSignal<usize>
                 on:keydown=move |event| desk.key(&event)
                 on:keyup=move |_| desk.run.update_value(|run| *run = run.wrapping_add(1))
             >
-                {move || id.get().map(|id| view! { <Shown lab id /> })}
+                {part(move || id.get().map(|id| view! { <Shown lab id /> }))}
                 <For each=move || 0..boxes.get() key=|index| *index let(index)>
                     <BoxButton desk index />
                 </For>
-                {draft}
+                {part(draft)}
             </div>
             <p class="hint" id="stage-help">{lab.state.word(|words| words.stage_help)}</p>
         </section>
@@ -213,20 +214,20 @@ fn BoxButton(desk: Desk, index: usize) -> impl IntoView {
     view! {
         <button
             type="button"
-            class=move || format!("box {}", class_style(class()))
+            class=derived(move || format!("box {}", class_style(class())))
             class:selected=selected
             data-box=index.to_string()
             aria-label=label
-            aria-pressed=move || selected().to_string()
-            style:left=move || at(0)
-            style:top=move || at(1)
-            style:width=move || at(2)
-            style:height=move || at(3)
+            aria-pressed=derived(move || selected().to_string())
+            style:left=derived(move || at(0))
+            style:top=derived(move || at(1))
+            style:width=derived(move || at(2))
+            style:height=derived(move || at(3))
             style:z-index=depth
             on:focus=move |_| desk.selected.set(Some(index))
         >
-            <span class="box-label">{name}</span>
-            {corners}
+            <span class="box-label">{part(name)}</span>
+            {part(corners)}
         </button>
     }
 }

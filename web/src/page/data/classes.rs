@@ -1,5 +1,6 @@
 //! The classes: their names and colours, which one is drawn next, how often each is there.
 
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
 use super::class_style;
@@ -67,7 +68,7 @@ pub fn Classes(lab: Lab, class: RwSignal<usize>) -> impl IntoView {
                 />
                 <button type="submit">{lab.state.word(|words| words.class_add)}</button>
             </form>
-            <p class="error" id="class-error" role="status">{wrong_text}</p>
+            <p class="error" id="class-error" role="status">{part(wrong_text)}</p>
         </section>
     }
 }
@@ -118,7 +119,7 @@ fn ClassRow(
                 <input
                     type="radio"
                     name="class"
-                    prop:checked=move || class.get() == index
+                    prop:checked=derived(move || class.get() == index)
                     on:change=move |_| class.set(index)
                 />
                 <span class=format!("swatch {}", class_style(index)) aria-hidden="true">
@@ -130,12 +131,12 @@ fn ClassRow(
                 class="class-name"
                 type="text"
                 autocomplete="off"
-                aria-label=move || fill(words().class_name, &[("name", &name.read())])
+                aria-label=derived(move || fill(words().class_name, &[("name", &name.read())]))
                 prop:value=name
                 on:change=rename
             />
-            <span class="hint">{told}</span>
-            <button type="button" aria-label=move || fill(words().class_remove, &[("name", &name.read())]) on:click=remove>
+            <span class="hint">{part(told)}</span>
+            <button type="button" aria-label=derived(move || fill(words().class_remove, &[("name", &name.read())])) on:click=remove>
                 "×"
             </button>
         </li>

@@ -1,5 +1,6 @@
 //! All pictures, small: only those in sight are in the document, so that a thousand scroll as smoothly as ten.
 
+use crate::page::lean::{derived, effect, part};
 use leptos::ev::KeyboardEvent;
 use leptos::html;
 use leptos::prelude::*;
@@ -28,7 +29,7 @@ pub fn Grid(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
             .map(|picture| picture.id)
             .collect::<Vec<u32>>()
     });
-    Effect::new(move || {
+    effect(move || {
         if let Some(frame) = frame.get() {
             width.set(f64::from(frame.client_width()));
             height.set(f64::from(frame.client_height()));
@@ -53,9 +54,9 @@ pub fn Grid(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
             .collect();
         cells
     };
-    Effect::new(move || thumbs.want(shown().into_iter().map(|(_, id)| id).collect()));
+    effect(move || thumbs.want(shown().into_iter().map(|(_, id)| id).collect()));
     // The chosen one comes into sight.
-    Effect::new(move || {
+    effect(move || {
         let (Some(frame), Some(id)) = (frame.get(), chosen.get()) else {
             return;
         };
@@ -126,7 +127,7 @@ pub fn Grid(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
             }
             on:keydown=key
         >
-            <div class="cells" role="presentation" style:height=move || format!("{}px", rows.get() as f64 * CELL_PX[1])>
+            <div class="cells" role="presentation" style:height=derived(move || format!("{}px", rows.get() as f64 * CELL_PX[1]))>
                 <For each=shown key=|cell| *cell let(cell)>
                     <Cell lab thumbs chosen place=cell.0 id=cell.1 columns all=ids />
                 </For>
@@ -181,16 +182,16 @@ fn Cell(
             class="cell"
             id=format!("thumb-{id}")
             role="option"
-            aria-selected=move || (chosen.get() == Some(id)).to_string()
+            aria-selected=derived(move || (chosen.get() == Some(id)).to_string())
             aria-label=label
-            aria-setsize=move || all.read().len()
+            aria-setsize=derived(move || all.read().len())
             aria-posinset=place + 1
             style:left=left
             style:width=width
             style:top=top
             on:click=move |_| chosen.set(Some(id))
         >
-            {move || thumbs.address(id).map(|address| view! { <img src=address alt="" draggable="false" /> })}
+            {part(move || thumbs.address(id).map(|address| view! { <img src=address alt="" draggable="false" /> }))}
             <span class="cell-note" aria-hidden="true">{boxes}" · "{split}</span>
         </div>
     }

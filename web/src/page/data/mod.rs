@@ -10,6 +10,7 @@ mod shown;
 mod sources;
 mod thumbs;
 
+use crate::page::lean::{derived, effect, part};
 use leptos::prelude::*;
 
 use self::annotator::Annotator;
@@ -33,7 +34,7 @@ pub fn DataView(lab: Lab) -> impl IntoView {
     let class = RwSignal::new(0);
     let intake = Intake::new(lab, chosen);
     // Something is always chosen when there is something.
-    Effect::new(move || {
+    effect(move || {
         let set = pictures.set.read();
         let there = chosen.get().is_some_and(|id| set.picture(id).is_some());
         if !there {
@@ -71,8 +72,8 @@ pub fn DataView(lab: Lab) -> impl IntoView {
         >
             <p class="lead">{lab.state.word(|words| words.data_lead)}</p>
             <Sources lab intake />
-            {body}
-            {move || empty.get().then(|| view! { <Classes lab class /> })}
+            {part(body)}
+            {part(move || empty.get().then(|| view! { <Classes lab class /> }))}
             <Wrong lab problem=Signal::derive(move || pictures.not_kept.get()) />
         </div>
     }
@@ -101,10 +102,10 @@ fn Tools(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
     };
     view! {
         <div class="buttons tools">
-            <button type="button" disabled=move || !can.get().0 on:click=move |_| pictures.change(DataSet::undo)>
+            <button type="button" disabled=derived(move || !can.get().0) on:click=move |_| pictures.change(DataSet::undo)>
                 {lab.state.word(|words| words.undo)}
             </button>
-            <button type="button" disabled=move || !can.get().1 on:click=move |_| pictures.change(DataSet::redo)>
+            <button type="button" disabled=derived(move || !can.get().1) on:click=move |_| pictures.change(DataSet::redo)>
                 {lab.state.word(|words| words.redo)}
             </button>
             <button type="button" on:click=move |_| pictures.change(DataSet::divide)>{lab.state.word(|words| words.divide)}</button>
@@ -137,7 +138,7 @@ fn PictureOptions(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
             }
         };
         view! {
-            <button type="button" aria-pressed=move || (split.get() == Some(choice)).to_string() on:click=set>{name}</button>
+            <button type="button" aria-pressed=derived(move || (split.get() == Some(choice)).to_string()) on:click=set>{part(name)}</button>
         }
     });
     let remove = move |_| {
@@ -169,7 +170,7 @@ fn Summary(lab: Lab) -> impl IntoView {
             &[("train", &train.to_string()), ("val", &val.to_string())],
         )
     };
-    view! { <p class="summary" id="data-summary">{text}</p> }
+    view! { <p class="summary" id="data-summary">{part(text)}</p> }
 }
 
 /// Classes have eight colours, and after those the same with another edge; their names always stand beside.

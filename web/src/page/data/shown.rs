@@ -1,5 +1,6 @@
 //! A picture of the set as the browser shows it.
 
+use crate::page::lean::part;
 use leptos::prelude::*;
 use web_sys::Url;
 
@@ -22,6 +23,6 @@ pub fn Shown(lab: Lab, id: u32) -> impl IntoView {
     let words = move || lab.state.words();
     view! {
         <img class="shown" src=address alt="" draggable="false" on:error=move |_| failed.set(true) />
-        {move || failed.get().then(|| view! { <p class="note cannot-show">{words().cannot_show}</p> })}
+        {part(move || failed.get().then(|| view! { <p class="note cannot-show">{words().cannot_show}</p> }))}
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::page::lean::{derived, effect, part};
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -93,7 +94,7 @@ pub fn Sources(lab: Lab, intake: Intake) -> impl IntoView {
     let files = NodeRef::<html::Input>::new();
     let folder = NodeRef::<html::Input>::new();
     // Not known to the typed attributes.
-    Effect::new(move || {
+    effect(move || {
         if let Some(folder) = folder.get() {
             _ = folder.set_attribute("webkitdirectory", "");
         }
@@ -161,7 +162,7 @@ pub fn Sources(lab: Lab, intake: Intake) -> impl IntoView {
                 <button type="button" on:click=open(folder)>{lab.state.word(|words| words.source_folder)}</button>
                 <button
                     type="button"
-                    aria-pressed=move || camera.on.get().to_string()
+                    aria-pressed=derived(move || camera.on.get().to_string())
                     on:click=move |_| if camera.on.get_untracked() { camera.stop() } else { camera.start() }
                 >
                     {lab.state.word(|words| words.source_webcam)}
@@ -171,8 +172,8 @@ pub fn Sources(lab: Lab, intake: Intake) -> impl IntoView {
             <input id="folder" class="unseen" tabindex="-1" aria-hidden="true" type="file" multiple node_ref=folder on:change=chosen_files(folder) />
             <p class="hint">{lab.state.word(|words| words.sources_hint)}</p>
             <Webcam lab camera intake />
-            <p role="status" class="told">{told}</p>
-            {refused}
+            <p role="status" class="told">{part(told)}</p>
+            {part(refused)}
         </section>
     }
 }
@@ -217,7 +218,7 @@ fn Webcam(lab: Lab, camera: Camera, intake: Intake) -> impl IntoView {
                 <button type="button" on:click=take(BURST)>{lab.state.word(|words| words.webcam_burst)}</button>
             </div>
         </div>
-        <p class="error" role="alert">{wrong}</p>
+        <p class="error" role="alert">{part(wrong)}</p>
     }
 }
 

@@ -1,5 +1,6 @@
 //! What was found on a picture: boxes over it, and the same as a table.
 
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
 use super::{Settings, name_of};
@@ -154,7 +155,7 @@ pub fn FoundPanel(
         shown.get().then(|| {
             view! {
                 <Stage picked label=Signal::derive(move || words().picture_looked_at.to_owned())>
-                    <div class="over-it" aria-hidden="true">{boxes}</div>
+                    <div class="over-it" aria-hidden="true">{part(boxes)}</div>
                 </Stage>
             }
         })
@@ -164,16 +165,16 @@ pub fn FoundPanel(
         Which::After => "after",
     };
     view! {
-        <section class="panel" id=id aria-label=move || name_of(which, words())>
-            <h2>{move || name_of(which, words())}</h2>
-            <p class="note">{move || match which {
+        <section class="panel" id=id aria-label=derived(move || name_of(which, words()))>
+            <h2>{part(move || name_of(which, words()))}</h2>
+            <p class="note">{part(move || match which {
                 Which::Before => lab.weights.name.get(),
                 Which::After => words().after_is.to_owned(),
-            }}</p>
-            {body}
+            })}</p>
+            {part(body)}
             <NothingYet lab nothing_yet />
-            <p class="count-of" role="status" aria-live=move || if live() { "off" } else { "polite" }>{summary}</p>
-            {table}
+            <p class="count-of" role="status" aria-live=derived(move || if live() { "off" } else { "polite" })>{part(summary)}</p>
+            {part(table)}
             <Wrong lab problem=problem.into() />
         </section>
     }

@@ -2,6 +2,7 @@
 
 mod found;
 
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
 pub use self::found::{NothingYet, is_nothing_yet};
@@ -63,22 +64,22 @@ fn Slider(
 ) -> impl IntoView {
     view! {
         <div class="slider">
-            <label for=id>{move || label(lab.state.words())}</label>
+            <label for=id>{part(move || label(lab.state.words()))}</label>
             <input
                 id=id
                 type="range"
                 min=least
                 max="95"
                 step="1"
-                prop:value=move || value.get().to_string()
-                aria-valuetext=move || format!("{}%", value.get())
+                prop:value=derived(move || value.get().to_string())
+                aria-valuetext=derived(move || format!("{}%", value.get()))
                 on:input=move |event| {
                     if let Ok(found) = event_target_value(&event).parse() {
                         value.set(found);
                     }
                 }
             />
-            <output for=id>{move || format!("{}%", value.get())}</output>
+            <output for=id>{part(move || format!("{}%", value.get()))}</output>
         </div>
     }
 }
@@ -91,7 +92,7 @@ pub fn Side(lab: Lab, imgsz: RwSignal<usize>) -> impl IntoView {
     });
     view! {
         <label class="side-of">
-            <span>{move || lab.state.words().imgsz_choice}</span>
+            <span>{part(move || lab.state.words().imgsz_choice)}</span>
             <select
                 id="side"
                 on:change=move |event| {

@@ -1,5 +1,6 @@
 //! The modules: cold or warm, and a click away from the other.
 
+use crate::page::lean::{derived, part};
 use frostline::freeze::ModuleState;
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
@@ -161,7 +162,7 @@ fn BlockView(
                     x=x
                     y=y + 19.0
                     text-anchor="middle"
-                    textLength=move || squeezed(kind.get(), 2.0 * middle().0)
+                    textLength=derived(move || squeezed(kind.get(), 2.0 * middle().0))
                     lengthAdjust="spacingAndGlyphs"
                 >
                     {kind}
@@ -177,7 +178,7 @@ fn BlockView(
                 <text class="kind" x="56" y=y>{kind}</text>
                 " "
                 <text class="shape" x=slot.with(|s| s.width) - 8.0 y=y text-anchor="end">
-                    {move || state.network.read().output(module)}
+                    {part(move || state.network.read().output(module))}
                 </text>
             }
             .into_any()
@@ -195,15 +196,15 @@ fn BlockView(
             id=element_id(module)
             class=class
             role="button"
-            tabindex=move || if focused.get() == module { "0" } else { "-1" }
+            tabindex=derived(move || if focused.get() == module { "0" } else { "-1" })
             aria-label=label
-            aria-pressed=move || match frozen.get() {
+            aria-pressed=derived(move || match frozen.get() {
                 ModuleState::Frozen => "true",
                 ModuleState::Trains => "false",
                 ModuleState::Partly => "mixed",
-            }
-            aria-disabled=move || (!learns.get()).then_some("true")
-            transform=move || rect.with(|r| format!("translate({:.1} {:.1})", r.x, r.y))
+            })
+            aria-disabled=derived(move || (!learns.get()).then_some("true"))
+            transform=derived(move || rect.with(|r| format!("translate({:.1} {:.1})", r.x, r.y)))
             on:click=move |_| {
                 focused.set(module);
                 toggle();
@@ -213,22 +214,22 @@ fn BlockView(
         >
             <rect
                 class="slot"
-                width=move || slot.with(|s| s.width)
-                height=move || slot.with(|s| s.height)
+                width=derived(move || slot.with(|s| s.width))
+                height=derived(move || slot.with(|s| s.height))
             />
             {(flow == Flow::Down).then(|| view! { <path class="shell" d=body /> })}
             <path class="bar-of-parameters" d=bar />
             <path class="body" d=body />
             <path class="facets" d=facets />
             <path class=icon_class d=icon_path transform=icon_at />
-            {texts}
+            {part(texts)}
             <rect
                 class="ring"
                 x="-3"
                 y="-3"
                 rx="8"
-                width=move || slot.with(|s| s.width + 6.0)
-                height=move || slot.with(|s| s.height + 6.0)
+                width=derived(move || slot.with(|s| s.width + 6.0))
+                height=derived(move || slot.with(|s| s.height + 6.0))
             />
         </g>
     }

@@ -1,5 +1,6 @@
 //! Choosing a network, and what of it is frozen.
 
+use crate::page::lean::{derived, part};
 use frostline::model::Size;
 use leptos::prelude::*;
 
@@ -30,7 +31,7 @@ fn NetworkFields(state: State) -> impl IntoView {
                     type="radio"
                     name="size"
                     value=letter.clone()
-                    prop:checked=move || state.size.get() == size
+                    prop:checked=derived(move || state.size.get() == size)
                     on:change=move |_| state.size.set(size)
                 />
                 <span>{letter}</span>
@@ -106,7 +107,7 @@ pub fn NumberField(
                 autocomplete="off"
                 placeholder=placeholder
                 aria-describedby=error.clone()
-                aria-invalid=move || wrong.read().is_some().to_string()
+                aria-invalid=derived(move || wrong.read().is_some().to_string())
                 prop:value=value
                 on:input=move |event| value.set(event_target_value(&event))
             />
@@ -143,7 +144,7 @@ pub fn FreezeField(state: State) -> impl IntoView {
                     autocapitalize="off"
                     spellcheck="false"
                     aria-describedby="freeze-error freeze-hint"
-                    aria-invalid=move || wrong.read().is_some().to_string()
+                    aria-invalid=derived(move || wrong.read().is_some().to_string())
                     prop:value=state.freeze
                     on:input=move |event| state.freeze.set(event_target_value(&event))
                 />
@@ -189,7 +190,7 @@ fn Stages(state: State) -> impl IntoView {
                 view! {
                     <button
                         type="button"
-                        aria-pressed=move || (state.stage_index() == index).to_string()
+                        aria-pressed=derived(move || (state.stage_index() == index).to_string())
                         on:click=move |_| state.stage.set(index)
                     >
                         {label}
@@ -203,12 +204,12 @@ fn Stages(state: State) -> impl IntoView {
             }
         })
     };
-    view! { <div class="stages">{buttons}</div> }
+    view! { <div class="stages">{part(buttons)}</div> }
 }
 
 /// The sentence that says what is frozen.
 #[component]
 pub fn Summary(state: State) -> impl IntoView {
     let sentence = move || words::summary(&state.scene.read().stage, state.language.get());
-    view! { <p class="summary" id="summary" aria-live="polite">{sentence}</p> }
+    view! { <p class="summary" id="summary" aria-live="polite">{part(sentence)}</p> }
 }

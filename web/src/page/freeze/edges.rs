@@ -1,5 +1,6 @@
 //! What flows between modules, and what of it crosses the cut.
 
+use crate::page::lean::part;
 use leptos::prelude::*;
 
 use crate::page::state::State;
@@ -62,7 +63,7 @@ pub fn Edges(state: State, picture: Memo<Picture>) -> impl IntoView {
         });
         arcs.collect_view()
     };
-    view! { <g class="edges" aria-hidden="true">{connectors} {arcs}</g> }
+    view! { <g class="edges" aria-hidden="true">{part(connectors)} {part(arcs)}</g> }
 }
 
 /// A drop where each feature crosses the cut, with its shape where there is room. It stands in the
@@ -109,7 +110,7 @@ pub fn Crossings(state: State, picture: Memo<Picture>) -> impl IntoView {
         }
         drops
     };
-    view! { <g class="crossings" aria-hidden="true">{drops}</g> }
+    view! { <g class="crossings" aria-hidden="true">{part(drops)}</g> }
 }
 
 /// A drop, and a label after or before it.

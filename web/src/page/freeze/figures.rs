@@ -1,5 +1,6 @@
 //! The figures of a training step, counting along with the line.
 
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
 use super::counter::Counter;
@@ -26,7 +27,7 @@ pub fn Figures(state: State) -> impl IntoView {
                 <Crossing state />
                 <Cached state />
             </dl>
-            <p class="hint">{counted}</p>
+            <p class="hint">{part(counted)}</p>
         </section>
     }
 }
@@ -54,9 +55,9 @@ fn Parameters(state: State) -> impl IntoView {
                 </span>
             </dd>
             <dd class="bar" aria-hidden="true">
-                <span style:transform=move || format!("scaleX({:.4})", share()) />
+                <span style:transform=derived(move || format!("scaleX({:.4})", share())) />
             </dd>
-            <dd class="note">{move || fill(words().share_frozen, &[("percent", &percent())])}</dd>
+            <dd class="note">{part(move || fill(words().share_frozen, &[("percent", &percent())]))}</dd>
         </div>
     }
 }
@@ -80,7 +81,7 @@ fn Work(state: State) -> impl IntoView {
         <div class="figure" id="figure-work">
             <dt>{state.word(|words| words.work)}</dt>
             <dd><b><Counter value=step format=flops /></b></dd>
-            <dd class="note">{note}</dd>
+            <dd class="note">{part(note)}</dd>
         </div>
     }
 }
@@ -100,7 +101,7 @@ fn Memory(state: State) -> impl IntoView {
         <div class="figure" id="figure-memory">
             <dt>{state.word(|words| words.memory)}</dt>
             <dd><b><Counter value=kept format=bytes /></b></dd>
-            <dd class="note">{note}</dd>
+            <dd class="note">{part(note)}</dd>
         </div>
     }
 }
@@ -135,9 +136,9 @@ fn Crossing(state: State) -> impl IntoView {
     view! {
         <div class="figure" id="figure-cut">
             <dt>{state.word(|words| words.crossing)}</dt>
-            <dd>{value}</dd>
-            <dd class="note">{note}</dd>
-            <dd><ul class="features">{features}</ul></dd>
+            <dd>{part(value)}</dd>
+            <dd class="note">{part(note)}</dd>
+            <dd><ul class="features">{part(features)}</ul></dd>
         </div>
     }
 }
@@ -165,8 +166,8 @@ fn Cached(state: State) -> impl IntoView {
     view! {
         <div class="figure" id="figure-cached">
             <dt>{state.word(|words| words.cached)}</dt>
-            <dd>{value}</dd>
-            <dd class="note">{note}</dd>
+            <dd>{part(value)}</dd>
+            <dd class="note">{part(note)}</dd>
         </div>
     }
 }

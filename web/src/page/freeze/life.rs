@@ -1,6 +1,7 @@
 //! The picture while a run is under way: what learns glows with its gradient, what is frozen is locked, and what crosses
 //! the cut pulses with every step.
 
+use crate::page::lean::{derived, part};
 use frostline::freeze::ModuleState;
 use leptos::prelude::*;
 
@@ -73,9 +74,9 @@ fn ModuleLife(state: State, picture: Memo<Picture>, life: Life, module: usize) -
                 width=rect.width + 4.0
                 height=rect.height + 4.0
                 rx="10"
-                style:opacity=move || format!("{:.2}", glow.get())
+                style:opacity=derived(move || format!("{:.2}", glow.get()))
             />
         })
     };
-    view! { {ring} {lock} }
+    view! { {part(ring)} {part(lock)} }
 }

@@ -1,5 +1,6 @@
 //! The frost line: a handle between two modules.
 
+use crate::page::lean::derived;
 use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -161,8 +162,8 @@ pub fn FrostLine(state: State, picture: Memo<Picture>) -> impl IntoView {
             aria-label=state.word(|words| words.frost_line)
             aria-orientation=if flow == Flow::Across { "horizontal" } else { "vertical" }
             aria-valuemin="0"
-            aria-valuemax=move || state.stops.read().last().copied().unwrap_or(0)
-            aria-valuenow=move || state.line()
+            aria-valuemax=derived(move || state.stops.read().last().copied().unwrap_or(0))
+            aria-valuenow=derived(move || state.line())
             aria-valuetext=value_text
             aria-describedby="line-help"
             style:transform=at

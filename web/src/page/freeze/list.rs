@@ -1,5 +1,6 @@
 //! All parameters by name, module by module, each with its state.
 
+use crate::page::lean::{derived, part};
 use frostline::freeze::{ModuleState, matches};
 use leptos::prelude::*;
 
@@ -81,9 +82,9 @@ pub fn ParameterList(state: State) -> impl IntoView {
                     <p class="hint" id="search-hint">{state.word(|words| words.search_hint)}</p>
                 </div>
                 <button type="button" on:click=toggle_all>
-                    {move || if all_open() { words().close_all } else { words().open_all }}
+                    {part(move || if all_open() { words().close_all } else { words().open_all })}
                 </button>
-                <p class="hint" role="status">{status}</p>
+                <p class="hint" role="status">{part(status)}</p>
             </div>
             <For
                 each=move || modules.get()
@@ -165,13 +166,13 @@ fn ModuleRows(
             <h3>
                 <button
                     type="button"
-                    aria-expanded=move || is_open.get().to_string()
-                    aria-controls=move || is_open.get().then(|| body.clone())
+                    aria-expanded=derived(move || is_open.get().to_string())
+                    aria-controls=derived(move || is_open.get().then(|| body.clone()))
                     on:click=toggle
                 >
                     <span class="fold" aria-hidden="true" />
-                    <span class="name">{module} " " {kind}</span>
-                    <span class="size">{size}</span>
+                    <span class="name">{module} " " {part(kind)}</span>
+                    <span class="size">{part(size)}</span>
                     <StateWord state frozen />
                 </button>
             </h3>

@@ -1,5 +1,6 @@
 //! Why: short texts about the plan on the screen, with its figures.
 
+use crate::page::lean::part;
 use leptos::prelude::*;
 
 use crate::figures::{bytes, grouped, percent, ratio};
@@ -15,15 +16,15 @@ pub fn Notes(state: State) -> impl IntoView {
             <div>
                 <article>
                     <h3>{state.word(|words| words.cut_title)}</h3>
-                    <p>{move || cut(state)}</p>
+                    <p>{part(move || cut(state))}</p>
                 </article>
                 <article>
                     <h3>{state.word(|words| words.when_title)}</h3>
-                    <p>{move || when(state)}</p>
+                    <p>{part(move || when(state))}</p>
                 </article>
                 <article>
                     <h3>{state.word(|words| words.norm_title)}</h3>
-                    <p>{move || norms(state)}</p>
+                    <p>{part(move || norms(state))}</p>
                 </article>
             </div>
         </section>

@@ -1,5 +1,6 @@
 //! The picture of the network, with the frost line in it.
 
+use crate::page::lean::{derived, effect, part};
 use leptos::html;
 use leptos::prelude::*;
 
@@ -24,7 +25,7 @@ pub fn PictureView(
 ) -> impl IntoView {
     let frame = NodeRef::<html::Div>::new();
     let width = RwSignal::new(0.0);
-    Effect::new(move || {
+    effect(move || {
         if let Some(frame) = frame.get() {
             width.set(f64::from(frame.client_width()));
             browser::observe_width(&frame, move |found| {
@@ -37,7 +38,7 @@ pub fn PictureView(
     let picture = Memo::new(move |_| Picture::new(&state.network.read(), width.get().max(300.0)));
     // What went wrong with a click; the next change takes it away.
     let note = RwSignal::new(None::<usize>);
-    Effect::new(move || {
+    effect(move || {
         state.scene.track();
         note.set(None);
     });
@@ -50,11 +51,11 @@ pub fn PictureView(
         };
         view! {
             <svg
-                class=move || format!("network {class}{}", life.map_or("", |life| life.class()))
+                class=derived(move || format!("network {class}{}", life.map_or("", |life| life.class())))
                 role="group"
                 aria-label=state.word(|words| words.picture)
-                width=move || picture.with(|p| p.width)
-                height=move || picture.with(|p| p.height)
+                width=derived(move || picture.with(|p| p.width))
+                height=derived(move || picture.with(|p| p.height))
             >
                 <Backdrop state picture />
                 <Edges state picture />
@@ -70,10 +71,10 @@ pub fn PictureView(
         <section class="picture" id="picture" tabindex="-1">
             <Summary state />
             <div class="frame" node_ref=frame>
-                {move || {
+                {part(move || {
                     flow.track();
                     untrack(drawing)
-                }}
+                })}
             </div>
             <ClickNote state note />
             <Legend state flow />
@@ -192,7 +193,7 @@ fn Backdrop(state: State, picture: Memo<Picture>) -> impl IntoView {
             <rect fill="url(#warm)" x=warm.0 y=warm.1 width=warm.2 height=warm.3 />
         </g>
         <g class="labels" aria-hidden="true">
-            {names}
+            {part(names)}
             {(flow == Flow::Across).then_some((bands, channels))}
             <Input state picture />
         </g>
@@ -215,7 +216,7 @@ fn Input(state: State, picture: Memo<Picture>) -> impl IntoView {
     view! {
         <g class="input">
             <path transform=at d="M-12-10H12V10H-12ZM-12 6L-4-2L2 4L6 0L12 6M5-5A2 2 0 1 1 4.9-5" />
-            <text x=x y=y text-anchor=anchor>{text}</text>
+            <text x=x y=y text-anchor=anchor>{part(text)}</text>
         </g>
     }
 }
@@ -239,7 +240,7 @@ fn ClickNote(state: State, note: RwSignal<Option<usize>>) -> impl IntoView {
             &[("index", &index), ("kind", kind.name())],
         ))
     };
-    view! { <p class="click-note" role="status">{text}</p> }
+    view! { <p class="click-note" role="status">{part(text)}</p> }
 }
 
 /// What colours and sizes mean, and how the line moves.
@@ -263,7 +264,7 @@ fn Legend(state: State, flow: Memo<Flow>) -> impl IntoView {
                 <li class="cold">{icon::state(ModuleState::Frozen)} {state.word(|words| words.frozen)}</li>
                 <li class="warm">{icon::state(ModuleState::Trains)} {state.word(|words| words.trains)}</li>
                 <li class="mixed">{icon::state(ModuleState::Partly)} {state.word(|words| words.partly)}</li>
-                <li class="sizes-legend">{sizes}</li>
+                <li class="sizes-legend">{part(sizes)}</li>
             </ul>
             <p id="line-help">{state.word(|words| words.line_help)}</p>
         </div>

@@ -4,6 +4,7 @@ mod source;
 
 use std::rc::Rc;
 
+use crate::page::lean::effect;
 use js_sys::ArrayBuffer;
 use leptos::html;
 use leptos::prelude::*;
@@ -148,7 +149,7 @@ pub fn follow(
     let changes = StoredValue::new(0_u32);
     let busy = StoredValue::new(false);
     let ready = Memo::new(move |_| matches!(*lab.engine.phase.read(), Phase::Ready(_)));
-    Effect::new(move || {
+    effect(move || {
         lab.picked.track();
         ask(PictureForm::File);
         changes.update_value(|changes| *changes = changes.wrapping_add(1));
@@ -195,7 +196,7 @@ pub fn Stage(
     children: Children,
 ) -> impl IntoView {
     let shown = NodeRef::<html::Canvas>::new();
-    Effect::new(move || {
+    effect(move || {
         if let (Some(canvas), Some(picked)) = (shown.get(), &*picked.read()) {
             picked.draw(&canvas);
         }

@@ -1,5 +1,6 @@
 //! Where a picture comes from: a file, the set, the webcam.
 
+use crate::page::lean::{derived, effect, part};
 use leptos::ev::{self, DragEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -110,7 +111,7 @@ pub fn Source(lab: Lab, asked: RwSignal<u32>) -> impl IntoView {
                         input.set_value("");
                     }
                 />
-                <button type="button" aria-pressed=move || camera.on.get().to_string() on:click=toggle>
+                <button type="button" aria-pressed=derived(move || camera.on.get().to_string()) on:click=toggle>
                     {lab.state.word(|words| words.source_camera)}
                 </button>
                 <FromSet lab take />
@@ -125,7 +126,7 @@ pub fn Source(lab: Lab, asked: RwSignal<u32>) -> impl IntoView {
                 autoplay
             ></video>
             <p class="hint" role="status">
-                {move || if camera.on.get() { words().camera_on.to_owned() } else { now() }}
+                {part(move || if camera.on.get() { words().camera_on.to_owned() } else { now() })}
             </p>
             <Wrong lab problem=problem.into() />
             <Wrong lab problem=camera.problem.into() />
@@ -167,7 +168,7 @@ fn FromSet(lab: Lab, take: impl Fn(String, Blob) + Copy + Send + Sync + 'static)
                 <span>{lab.state.word(|words| words.source_set)}</span>
                 <select on:change=move |event| chosen(event_target_value(&event))>
                     <option value="">"–"</option>
-                    {options}
+                    {part(options)}
                 </select>
             </label>
         }
@@ -192,7 +193,7 @@ fn FromSet(lab: Lab, take: impl Fn(String, Blob) + Copy + Send + Sync + 'static)
 
 /// Takes frames of the webcam while it is on, each when the last one has been answered.
 fn frames(lab: Lab, camera: Camera, asked: RwSignal<u32>) {
-    Effect::new(move || {
+    effect(move || {
         if camera.on.get() && asked.get() == 0 {
             next_frame(lab, camera, asked);
         }

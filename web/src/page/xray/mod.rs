@@ -2,6 +2,7 @@
 
 mod planes;
 
+use crate::page::lean::{derived, part};
 use js_sys::Uint8ClampedArray;
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
@@ -103,9 +104,9 @@ pub fn XrayView(lab: Lab) -> impl IntoView {
             <Side lab imgsz=choice.imgsz />
         </div>
         <div class="why-of">
-            <p>{why}</p>
-            <p>{move || if frozen() { words().xray_frozen } else { words().xray_learns }}</p>
-            <p class="compared" role="status">{compared}</p>
+            <p>{part(why)}</p>
+            <p>{part(move || if frozen() { words().xray_frozen } else { words().xray_learns })}</p>
+            <p class="compared" role="status">{part(compared)}</p>
         </div>
         <div class="pair-of">
             <SeenPanel lab choice asked seen=before which=Which::Before />
@@ -170,9 +171,9 @@ fn Modules(lab: Lab, module: RwSignal<usize>) -> impl IntoView {
                 id=format!("xray-module-{index}")
                 type="button"
                 class:cold=cold
-                class:warm=move || !cold()
-                tabindex=move || if module.get() == index { "0" } else { "-1" }
-                aria-pressed=move || (module.get() == index).to_string()
+                class:warm=derived(move || !cold())
+                tabindex=derived(move || if module.get() == index { "0" } else { "-1" })
+                aria-pressed=derived(move || (module.get() == index).to_string())
                 aria-label=label
                 title=label
                 on:click=move |_| module.set(index)

@@ -1,5 +1,6 @@
 //! The planes of a module as small pictures, and the chosen one over the picture.
 
+use crate::page::lean::{derived, effect, part};
 use js_sys::Uint8ClampedArray;
 use leptos::ev::KeyboardEvent;
 use leptos::html;
@@ -98,7 +99,7 @@ pub fn SeenPanel(
         )
     };
     let over = NodeRef::<html::Canvas>::new();
-    Effect::new(move || {
+    effect(move || {
         if let (Some(canvas), Some(seen)) = (over.get(), &*seen.read()) {
             seen.draw(choice.plane.get(), &canvas);
         }
@@ -114,7 +115,7 @@ pub fn SeenPanel(
                 <Stage picked label>
                     <canvas node_ref=over class="plane-over" aria-hidden="true"></canvas>
                 </Stage>
-                <p class="note">{move || label.get()}</p>
+                <p class="note">{part(move || label.get())}</p>
             }
         })
     };
@@ -123,11 +124,11 @@ pub fn SeenPanel(
         Which::After => "after",
     };
     view! {
-        <section class="panel" id=id aria-label=move || name_of(which, words())>
-            <h2>{move || name_of(which, words())}</h2>
+        <section class="panel" id=id aria-label=derived(move || name_of(which, words()))>
+            <h2>{part(move || name_of(which, words()))}</h2>
             <NothingYet lab nothing_yet />
-            <p class="count-of" role="status">{shape}</p>
-            {body}
+            <p class="count-of" role="status">{part(shape)}</p>
+            {part(body)}
             <Planes lab choice seen id />
             <Wrong lab problem=problem.into() />
         </section>
@@ -159,7 +160,7 @@ fn Planes(
         let reached = move || choice.plane.get().min(count.get().saturating_sub(1));
         let buttons = (0..count.get()).map(|index| {
             let canvas = NodeRef::<html::Canvas>::new();
-            Effect::new(move || {
+            effect(move || {
                 if let (Some(canvas), Some(seen)) = (canvas.get(), &*seen.read()) {
                     seen.draw(index, &canvas);
                 }
@@ -170,8 +171,8 @@ fn Planes(
                     id=name(index)
                     type="button"
                     aria-label=label
-                    aria-pressed=move || (choice.plane.get() == index).to_string()
-                    tabindex=move || if reached() == index { "0" } else { "-1" }
+                    aria-pressed=derived(move || (choice.plane.get() == index).to_string())
+                    tabindex=derived(move || if reached() == index { "0" } else { "-1" })
                     on:click=move |_| choice.plane.set(index)
                     on:focus=move |_| choice.plane.set(index)
                     on:pointerenter=move |_| choice.plane.set(index)
@@ -188,11 +189,11 @@ fn Planes(
         (all > overlay::FIRST_PLANES).then(|| {
             view! {
                 <button type="button" class="all-of" on:click=move |_| choice.all.update(|all| *all = !*all)>
-                    {move || if choice.all.get() {
+                    {part(move || if choice.all.get() {
                         words().xray_fewer.to_owned()
                     } else {
                         fill(words().xray_all, &[("count", &all.to_string())])
-                    }}
+                    })}
                 </button>
             }
         })
@@ -204,9 +205,9 @@ fn Planes(
             aria-label=lab.state.word(|words| words.xray_planes)
             on:keydown=on_key
         >
-            {buttons}
+            {part(buttons)}
         </div>
-        {more}
+        {part(more)}
     }
 }
 
