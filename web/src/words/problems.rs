@@ -106,6 +106,31 @@ const CATALOGUE: &[(&str, &str)] = &[
         "4096 이하인 32의 배수(px)",
     ),
     ("{} px", "{0}px"),
+    // Looking at a picture.
+    ("the webcam", "웹캠"),
+    (
+        "a webcam that this page may use",
+        "이 페이지가 쓸 수 있는 웹캠",
+    ),
+    (
+        "Allow it in the browser, or take picture files",
+        "브라우저에서 허용하거나 사진 파일을 고르세요",
+    ),
+    (
+        "this page has no access to devices",
+        "장치를 쓸 수 없는 페이지",
+    ),
+    ("Permission denied", "허용되지 않음"),
+    ("Requested device not found", "웹캠 없음"),
+    (
+        "a file that this browser cannot show",
+        "이 브라우저가 보여 줄 수 없는 파일",
+    ),
+    ("a picture", "사진"),
+    (
+        "Take a JPEG, PNG or WebP file",
+        "JPEG, PNG, WebP 파일을 고르세요",
+    ),
     // What was found.
     ("a second @", "두 번째 @"),
     ("a stage without an epoch", "에폭이 없는 단계"),

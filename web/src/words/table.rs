@@ -279,7 +279,7 @@ words! {
     xray_lead: "What a module makes of a picture: one small picture for each of its channels, dark where it answers least, white where it answers most.",
         "모듈이 사진을 어떻게 바꾸는지 봅니다. 채널마다 작은 그림 하나이고, 반응이 가장 약한 곳은 어둡게, 가장 강한 곳은 하얗게 보입니다.";
     xray_modules: "Modules; arrow keys go from one to the next", "모듈. 화살표 키로 옮겨 다닙니다";
-    xray_module: "Module {index}, {kind}", "{index}번 모듈, {kind}";
+    xray_module: "Module {index}, {kind}", "모듈 {index}, {kind}";
     xray_shape: "Module {index}, {kind}: {planes} channels of {width} by {height}.",
         "{index}번 모듈, {kind}: {width}×{height} 크기의 채널 {planes}개.";
     xray_plane: "Channel {index}", "채널 {index}";

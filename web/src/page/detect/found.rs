@@ -50,7 +50,7 @@ pub fn FoundPanel(
         iou: settings.iou.get() as f32 / 100.0,
         which,
     };
-    follow(lab, asked, ask, move |seen, answer| {
+    follow(lab, asked, ask, move |seen, _, answer| {
         let refused = match answer {
             Ok((
                 Said::Detected {
@@ -73,7 +73,6 @@ pub fn FoundPanel(
         if refused.is_some() {
             found.set(None);
         }
-        // Frames do not announce themselves.
         nothing_yet.set(refused.as_ref().is_some_and(is_nothing_yet));
         problem.set(refused.filter(|refusal| !is_nothing_yet(refusal)));
         picked.set(Some(seen));

@@ -143,7 +143,7 @@ pub fn follow(
     lab: Lab,
     asked: RwSignal<u32>,
     ask: impl Fn(PictureForm) -> Ask + 'static,
-    heard: impl Fn(Picked, Answer) + 'static,
+    heard: impl Fn(Picked, Ask, Answer) + 'static,
 ) {
     let (ask, heard) = (Rc::new(ask), Rc::new(heard));
     let changes = StoredValue::new(0_u32);
@@ -166,16 +166,17 @@ pub fn follow(
                     break;
                 };
                 let question = untrack(|| ask(picked.form()));
+                let put = question.clone();
                 let answer = async {
                     lab.give_weights().await?;
                     let bytes = picked.bytes().await?;
                     lab.engine.ask(question, vec![bytes]).await
-                };
-                let answer = answer.await;
+                }
+                .await;
                 match changes.try_get_value() {
                     None => return,
                     Some(now) => {
-                        heard(picked, answer);
+                        heard(picked, put, answer);
                         if now == at {
                             break;
                         }

@@ -173,16 +173,43 @@ fn FromSet(lab: Lab, take: impl Fn(String, Blob) + Copy + Send + Sync + 'static)
             </label>
         }
     };
+    let problem = RwSignal::new(None::<Refusal>);
+    let loading = RwSignal::new(false);
+    let take_shipped = move |_| {
+        if loading.get_untracked() {
+            return;
+        }
+        loading.set(true);
+        leptos::task::spawn_local(async move {
+            let opened = lab.open_shipped().await;
+            if loading.try_set(false).is_some() {
+                return;
+            }
+            problem.set(opened.err());
+            let first = pictures.with_untracked(|all| all.first().map(|(id, _)| *id));
+            if let Some(id) = first {
+                chosen(id.to_string());
+            }
+        });
+    };
     let empty = Memo::new(move |_| pictures.read().is_empty());
     move || {
         if empty.get() {
             view! {
+                <button
+                    type="button"
+                    aria-busy=move || loading.get().to_string()
+                    on:click=take_shipped
+                >
+                    {lab.state.word(|words| words.pictures_take_shipped)}
+                </button>
                 <span class="hint">
                     {lab.state.word(|words| words.source_set_empty)} " "
                     <ViewLink state=lab.state view=View::Data>
                         {lab.state.word(|words| words.view_data)}
                     </ViewLink>
                 </span>
+                <Wrong lab problem=problem.into() />
             }
             .into_any()
         } else {

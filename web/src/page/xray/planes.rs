@@ -31,32 +31,30 @@ pub fn SeenPanel(
     let picked = RwSignal::new_local(None::<Picked>);
     let problem = RwSignal::new(None::<Refusal>);
     let nothing_yet = RwSignal::new(false);
-    let asked_for = StoredValue::new(0);
-    let ask = move |picture| {
-        let module = choice.module.get();
-        asked_for.set_value(module);
-        Ask::Xray {
-            picture,
-            imgsz: choice.imgsz.get(),
-            module,
-            which,
-        }
+    let ask = move |picture| Ask::Xray {
+        picture,
+        imgsz: choice.imgsz.get(),
+        module: choice.module.get(),
+        which,
     };
-    follow(lab, asked, ask, move |looked_at, answer| {
-        let refused = match answer {
-            Ok((
-                Said::Xray {
-                    planes,
-                    width,
-                    height,
-                    content,
-                },
-                bytes,
-            )) => {
+    follow(lab, asked, ask, move |looked_at, question, answer| {
+        let refused = match (question, answer) {
+            (
+                Ask::Xray { module, .. },
+                Ok((
+                    Said::Xray {
+                        planes,
+                        width,
+                        height,
+                        content,
+                    },
+                    bytes,
+                )),
+            ) => {
                 let size = [width, height];
                 let buffer = bytes.first().map(|buffer| Uint8ClampedArray::new(buffer));
                 seen.set(buffer.map(|pixels| Seen {
-                    module: asked_for.get_value(),
+                    module,
                     planes,
                     size,
                     content: overlay::content(content, size),
@@ -67,8 +65,8 @@ pub fn SeenPanel(
                 }
                 None
             }
-            Ok((said, _)) => Some(unexpected(&said)),
-            Err(refusal) => Some(refusal),
+            (_, Ok((said, _))) => Some(unexpected(&said)),
+            (_, Err(refusal)) => Some(refusal),
         };
         if refused.is_some() {
             seen.set(None);
