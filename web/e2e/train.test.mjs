@@ -48,25 +48,34 @@ async function violations(page) {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
 }
 
-/** From now on the page measures how long its thread answers nobody. */
-const watchGaps = (page) =>
-  page.evaluate(() => {
-    window.gaps = [];
-    let last = performance.now();
-    window.watch = setInterval(() => {
-      const now = performance.now();
-      window.gaps.push(now - last);
-      last = now;
-    }, 5);
-  });
+/** Notes in `box.gaps` how long its thread answers nobody, every time; for the page and for this process. */
+const watch = (box) => {
+  box.gaps = [];
+  let last = performance.now();
+  box.watch = setInterval(() => {
+    const now = performance.now();
+    box.gaps.push(now - last);
+    last = now;
+  }, 5);
+};
 
-/** Ends the watch: the page has always answered in time, but for once, when the machine itself may have been busy. */
+const control = {};
+
+/** From now on it is measured how long the page's thread is busy. */
+async function watchGaps(page) {
+  await page.evaluate(`(${watch})(window)`);
+  watch(control);
+}
+
+/** Ends the watch: the page has always answered in time; on a machine that keeps even this idle process waiting, as fast as that allows. */
 async function answers(page) {
-  const [longest, second] = await page.evaluate(() => {
+  const longest = await page.evaluate(() => {
     clearInterval(window.watch);
-    return window.gaps.sort((a, b) => b - a);
+    return Math.max(...window.gaps);
   });
-  assert.ok(second < GAP, `the page was busy for ${longest} and ${second} ms`);
+  clearInterval(control.watch);
+  const machine = Math.max(...control.gaps);
+  assert.ok(longest < Math.max(GAP, 3 * machine), `the page was busy for ${longest} ms, the machine for ${machine} ms`);
 }
 
 test("a run is foretold, told, held, and taken along", async () => {
@@ -189,7 +198,7 @@ test("a race of three plans ends in a table with the best of each column", async
   await page.locator("#epochs").fill("1");
   await page.locator("#race-start").click();
   await page.locator("#race-status", { hasText: "Run 1 of 3, freeze 24" }).waitFor(SLOW);
-  await page.locator("#race-status", { hasText: "All three runs are done." }).waitFor(SLOW);
+  await page.locator("#race-status", { hasText: "All three runs are done." }).waitFor({ timeout: 120_000 });
   const table = await rows(page, "#race-table");
   assert.deepEqual(table.map(([freeze]) => freeze), ["24", "10", "0"]);
   for (const column of [1, 2, 3, 4]) {
