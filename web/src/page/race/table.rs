@@ -1,5 +1,6 @@
 //! The table of results: a row per plan, the best of each column marked.
 
+use crate::page::lean::part;
 use leptos::prelude::*;
 
 use crate::figures::bytes;
@@ -49,7 +50,7 @@ pub fn ResultTable(lab: Lab) -> impl IntoView {
                             <th scope="col">{state.word(|words| words.race_bytes)}</th>
                         </tr>
                     </thead>
-                    <tbody>{rows}</tbody>
+                    <tbody>{part(rows)}</tbody>
                 </table>
             </div>
             <p class="hint">{state.word(|words| words.race_note)}</p>

@@ -1,5 +1,6 @@
 //! The button, what is foretold before it is pressed, and how far the run is after.
 
+use crate::page::lean::derived;
 use leptos::prelude::*;
 
 use super::kept;
@@ -230,8 +231,8 @@ fn Progress(lab: Lab) -> impl IntoView {
     view! {
         <progress
             aria-label=state.word(|words| words.view_train)
-            max=move || steps.get().1.to_string()
-            prop:value=move || steps.get().0 as f64
+            max=derived(move || steps.get().1.to_string())
+            prop:value=derived(move || steps.get().0 as f64)
         />
         <dl class="live-figures">
             {figure("live-loss", |words| words.loss, loss)}

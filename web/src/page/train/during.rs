@@ -1,5 +1,6 @@
 //! What goes on: curves, and tables of the same.
 
+use crate::page::lean::part;
 use leptos::prelude::*;
 
 use crate::page::chart::ChartView;
@@ -87,16 +88,16 @@ pub fn EpochTable(lab: Lab) -> impl IntoView {
                         <tr>
                             <th scope="col">{state.word(|words| words.epoch)}</th>
                             <th scope="col">
-                                {move || format!("{}, {}", words().loss, words().loss_train)}
+                                {part(move || format!("{}, {}", words().loss, words().loss_train))}
                             </th>
                             <th scope="col">
-                                {move || format!("{}, {}", words().loss, words().loss_val)}
+                                {part(move || format!("{}, {}", words().loss, words().loss_val))}
                             </th>
                             <th scope="col">{state.word(|words| words.map50)}</th>
                             <th scope="col">{state.word(|words| words.map_strict)}</th>
                         </tr>
                     </thead>
-                    <tbody>{rows}</tbody>
+                    <tbody>{part(rows)}</tbody>
                 </table>
             </div>
         </details>

@@ -1,5 +1,6 @@
 //! What came of a run: what was gained, the receipt, what to try next, and what to take along.
 
+use crate::page::lean::part;
 use leptos::prelude::*;
 
 use crate::address::View;
@@ -120,7 +121,7 @@ fn Receipts(lab: Lab) -> impl IntoView {
     view! {
         <article class="wide">
             <h3>{state.word(|words| words.receipt)}</h3>
-            {shown}
+            {part(shown)}
         </article>
     }
 }

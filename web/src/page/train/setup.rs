@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::page::lean::effect;
 use leptos::prelude::*;
 
 use super::runs::{Activity, MAX_EPOCHS};
@@ -172,7 +173,7 @@ pub fn foretell_when_settings_change(lab: Lab) {
             earlier.clear();
         }
     };
-    Effect::new(move || {
+    effect(move || {
         forget();
         let ask = lab.train_ask();
         lab.pictures.revision.track();
@@ -196,7 +197,7 @@ pub fn foretell_when_settings_change(lab: Lab) {
         }
     });
     // The picture shows the network of these weights and classes.
-    Effect::new(move || {
+    effect(move || {
         let size = lab
             .weights
             .said
@@ -207,7 +208,7 @@ pub fn foretell_when_settings_change(lab: Lab) {
             lab.state.size.set(size);
         }
     });
-    Effect::new(move || {
+    effect(move || {
         let classes = lab.pictures.set.with(|set| set.classes().len());
         if classes > 0 {
             lab.state.classes.set(classes.to_string());
