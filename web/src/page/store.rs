@@ -38,16 +38,10 @@ impl Drawer {
     /// # Errors
     /// When the browser keeps nothing (a private window, a full disk).
     pub async fn put(self, entries: &[(&str, JsValue)]) -> Result<(), Refusal> {
-        let database = open().await?;
-        let write = async {
-            let transaction = database.transaction(&[self.name()], TransactionMode::ReadWrite)?;
-            let store = transaction.object_store(self.name())?;
-            for (key, value) in entries {
-                store.put(value, Some(&(*key).into()))?;
-            }
-            transaction.commit()?.await.map(|_| ())
-        };
-        write.await.map_err(refusal)
+        let entries = entries
+            .iter()
+            .map(|(key, value)| (self, (*key).to_owned(), Some(value.clone())));
+        write(entries.collect()).await
     }
 
     /// The value under a key.
@@ -95,25 +89,45 @@ impl Drawer {
         read.await.map_err(refusal)
     }
 
-    /// Forgets what lies under these keys.
+    /// Forgets what lies under these keys: all or none.
     ///
     /// # Errors
     /// When the browser keeps nothing.
     pub async fn delete(self, keys: &[&str]) -> Result<(), Refusal> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let database = open().await?;
-        let write = async {
-            let transaction = database.transaction(&[self.name()], TransactionMode::ReadWrite)?;
-            let store = transaction.object_store(self.name())?;
-            for key in keys {
-                store.delete(JsValue::from(*key))?;
-            }
-            transaction.commit()?.await.map(|_| ())
-        };
-        write.await.map_err(refusal)
+        write(
+            keys.iter()
+                .map(|key| (self, (*key).to_owned(), None))
+                .collect(),
+        )
+        .await
     }
+}
+
+/// A value under its key in a drawer; none forgets what lies there.
+pub type Entry = (Drawer, String, Option<JsValue>);
+
+/// Writes into several drawers: all or nothing, also when the page is left in the middle.
+///
+/// # Errors
+/// When the browser keeps nothing (a private window, a full disk).
+pub async fn write(entries: Vec<Entry>) -> Result<(), Refusal> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let database = open().await?;
+    let write = async {
+        let names = Drawer::ALL.map(Drawer::name);
+        let transaction = database.transaction(&names, TransactionMode::ReadWrite)?;
+        for (drawer, key, value) in entries {
+            let store = transaction.object_store(drawer.name())?;
+            match value {
+                Some(value) => _ = store.put(&value, Some(&key.into()))?,
+                None => _ = store.delete(JsValue::from(key))?,
+            }
+        }
+        transaction.commit()?.await.map(|_| ())
+    };
+    write.await.map_err(refusal)
 }
 
 thread_local! {

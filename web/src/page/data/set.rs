@@ -10,7 +10,7 @@ use crate::dataset::{DataSet, Picture, Touched};
 use crate::messages::{Ask, DataSaid, Refusal, Said};
 use crate::page::lab::{Lab, bytes};
 use crate::page::link::unexpected;
-use crate::page::store::Drawer;
+use crate::page::store::{self, Drawer, Entry};
 
 /// Where the class names are kept.
 const CLASSES: &str = "classes";
@@ -84,35 +84,23 @@ impl Pictures {
         }
         self.revision.update(|revision| *revision += 1);
         let set = self.set.read_untracked();
-        let (mut kept, mut gone) = (Vec::new(), Vec::new());
+        let files = with_files
+            .iter()
+            .filter_map(|id| Some((Drawer::Files, key(*id), Some(self.file(*id)?.into()))));
+        let mut entries: Vec<Entry> = files.collect();
         for id in &touched.pictures {
-            match set
+            let record = set
                 .picture(*id)
-                .and_then(|picture| serde_json::to_string(picture).ok())
-            {
-                Some(record) => kept.push((key(*id), JsValue::from(record))),
-                None => gone.push(key(*id)),
-            }
+                .and_then(|picture| serde_json::to_string(picture).ok());
+            entries.push((Drawer::Pictures, key(*id), record.map(JsValue::from)));
         }
-        let files: Vec<_> = (with_files.iter())
-            .filter_map(|id| Some((key(*id), self.file(*id)?.into())))
-            .collect();
-        let classes = touched
-            .classes
-            .then(|| serde_json::to_string(set.classes()).unwrap_or_default());
+        if touched.classes {
+            let classes = serde_json::to_string(set.classes()).unwrap_or_default();
+            entries.push((Drawer::Values, CLASSES.to_owned(), Some(classes.into())));
+        }
         drop(set);
         leptos::task::spawn_local(async move {
-            let write = async {
-                // Files first: a record without its file would be lost work.
-                put(Drawer::Files, &files).await?;
-                put(Drawer::Pictures, &kept).await?;
-                if let Some(classes) = classes {
-                    Drawer::Values.put(&[(CLASSES, classes.into())]).await?;
-                }
-                let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-                Drawer::Pictures.delete(&gone).await
-            };
-            self.not_kept.set(write.await.err());
+            self.not_kept.set(store::write(entries).await.err());
         });
     }
 
@@ -189,17 +177,6 @@ impl Lab {
             (said, _) => Err(unexpected(&said)),
         }
     }
-}
-
-async fn put(drawer: Drawer, entries: &[(String, JsValue)]) -> Result<(), Refusal> {
-    let entries: Vec<(&str, JsValue)> = entries
-        .iter()
-        .map(|(key, value)| (&**key, value.clone()))
-        .collect();
-    if entries.is_empty() {
-        return Ok(());
-    }
-    drawer.put(&entries).await
 }
 
 /// Keys sort as their numbers do.
