@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod compare;
+mod evolve;
 mod forecast;
 mod interrupt;
 mod loader;
@@ -70,6 +71,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::DataSynth(settings) => commands::data::synth(&settings),
         Command::Compare(settings) => compare::run(&settings),
         Command::Bench(settings) => commands::bench::run(&settings, &mut io::stdout().lock()),
+        Command::Evolve(settings) => evolve::run(&settings),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),
         Command::Detect(settings) => commands::detect::run(settings),

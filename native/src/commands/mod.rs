@@ -1,9 +1,12 @@
 //! One module per command.
 
 pub mod bench;
+mod coco;
 pub mod data;
 pub mod detect;
 pub mod devices;
 pub mod inspect;
+mod source;
 pub mod train;
 pub mod val;
+mod video;
