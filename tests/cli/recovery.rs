@@ -7,6 +7,11 @@ use serde_json::Value;
 
 use crate::program::{Outcome, borrowed, run, training};
 
+/// A rate at which weights grow beyond all bounds, though not after a few quarters.
+const TOO_HIGH: &str = "lr0=100";
+/// Address space in KiB: enough to start, too little for twelve pictures at 320 px.
+const LITTLE_KIB: usize = 700_000;
+
 /// Rows of a table without its header.
 fn rows(path: &std::path::Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -31,7 +36,7 @@ fn a_run_whose_rate_is_too_high_goes_back_and_ends_at_a_lower_one() {
     );
     let outcome = outcome
         .expect_code(0)
-        .expect_words(&["which are no numbers", "Going on from epoch"]);
+        .expect_words(&["Going on from epoch"]);
     let run_folder = folder.path().join("runs/train/exp");
     let recoveries = rows(&run_folder.join("recoveries.csv"));
     assert!(
@@ -39,9 +44,7 @@ fn a_run_whose_rate_is_too_high_goes_back_and_ends_at_a_lower_one() {
         "{recoveries:?}"
     );
     assert!(
-        recoveries
-            .iter()
-            .all(|row| row.contains(",not a number,4,")),
+        recoveries.iter().all(|row| row.contains(",diverged,4,")),
         "{recoveries:?}"
     );
     let epochs = rows(&run_folder.join("results.csv"));
@@ -86,14 +89,14 @@ fn a_run_that_no_rate_saves_gives_up_and_says_what_to_do() {
 #[test]
 fn a_batch_that_does_not_fit_into_memory_is_halved() {
     let folder = tempfile::tempdir().unwrap();
-    let args = training(1, &["--freeze", "10", "--imgsz", "320", "--noplots"]);
+    let args = training(1, &["--noplots", "--workers", "1"]);
     // Twelve pictures in one batch, in an address space where they do not fit.
-    let args = args
-        .iter()
-        .map(|arg| if arg == "64" { "320" } else { arg }.to_owned());
-    let args: Vec<String> = args
-        .chain(["--batch-size".to_owned(), "12".to_owned()])
-        .collect();
+    let larger = |arg: &String| match arg.as_str() {
+        "64" => "320".to_owned(),
+        "4" => "12".to_owned(),
+        _ => arg.clone(),
+    };
+    let args: Vec<String> = args.iter().map(larger).collect();
     let output = Command::new("sh")
         .args([
             "-c",
@@ -102,6 +105,9 @@ fn a_batch_that_does_not_fit_into_memory_is_halved() {
         ])
         .args(&args)
         .current_dir(folder.path())
+        // Each thread's own heap would reserve address space.
+        .env("MALLOC_ARENA_MAX", "1")
+        .env("RAYON_NUM_THREADS", "2")
         .stdin(Stdio::null())
         .output()
         .unwrap();

@@ -66,7 +66,7 @@ pub struct RawTrain {
     imgsz: Option<Vec<usize>>,
     /// Pictures per step; -1 for as many as fit into memory [default: 16]
     #[arg(long, alias = "batch", value_parser = values::train_batch_size, allow_negative_numbers = true, value_name = "N", help_heading = "Data")]
-    batch_size: std::option::Option<Option<usize>>,
+    batch_size: Option<std::option::Option<usize>>,
     /// Keep decoded pictures in ram or on disk
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "ram", ignore_case = true, value_name = "WHERE", help_heading = "Data")]
     cache: Option<CacheMode>,

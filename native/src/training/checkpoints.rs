@@ -13,7 +13,7 @@ use frostline::train::snapshot::SessionRecord;
 use frostline::weights::atomic::write_atomically;
 use frostline::weights::{Checkpoint, Precision};
 
-use super::recovery::check_finite;
+use super::recovery::check_held;
 
 /// The files of a run.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Checkpoints {
     /// Writes `last`.
     ///
     /// # Errors
-    /// When the device or the disk fails, or a value is no number.
+    /// When the device or the disk fails, or a weight has grown beyond all bounds.
     pub fn save_last(
         &self,
         session: &mut Session,
@@ -49,7 +49,7 @@ impl Checkpoints {
         record: impl FnOnce(SessionRecord) -> RunRecord,
     ) -> anyhow::Result<()> {
         let (tensors, part) = read_sync(session.snapshot(next_epoch))?;
-        check_finite(&tensors)?;
+        check_held(&tensors)?;
         let record = record(part);
         let mut metadata = BTreeMap::new();
         metadata.insert(RUN.to_owned(), serde_json::to_string(&record)?);
@@ -76,8 +76,10 @@ impl Checkpoints {
         fitness: f64,
         to: &Path,
     ) -> anyhow::Result<()> {
+        let tensors = read_sync(model.state_dict())?;
+        check_held(&tensors)?;
         let checkpoint = Checkpoint {
-            tensors: read_sync(model.state_dict())?,
+            tensors,
             names: Some(self.names.clone()),
             architecture: Some(model.architecture().clone()),
             metadata: BTreeMap::new(),

@@ -21,6 +21,10 @@ use crate::progress::say;
 const LOWER: f64 = 0.25;
 /// How often a run goes on at a lower rate.
 const TRIES: usize = 4;
+/// What weights are shared in ends here.
+const LARGEST_HALF: f32 = 65504.0;
+/// Tensors of a snapshot that are no weights of the network, which are kept in full precision.
+const ONLY_TRAINING: &str = "train.";
 const HEADER: &str = "epoch,batch,why,batch_size,lr0";
 
 /// Why a run goes back.
@@ -28,7 +32,7 @@ const HEADER: &str = "epoch,batch,why,batch_size,lr0";
 pub enum Trouble {
     /// The device has too little memory for a batch.
     OutOfMemory(String),
-    /// A loss or a weight is no number.
+    /// A loss is no number, or a weight beyond all bounds.
     Diverged(String),
 }
 
@@ -99,15 +103,23 @@ fn says_out_of_memory(text: &str) -> bool {
     WORDS.iter().any(|words| text.contains(words))
 }
 
-/// Refuses a snapshot that a run could not go on from.
+/// Refuses weights that have grown beyond what a checkpoint holds, and a snapshot that a run could not go on from.
 ///
 /// # Errors
-/// Names the tensor that holds a value which is no number.
-pub fn check_finite(tensors: &StateDict) -> Result<(), Trouble> {
-    let finite = |data: &burn::tensor::TensorData| data.iter::<f32>().all(f32::is_finite);
-    match tensors.iter().find(|(_, data)| !finite(data)) {
+/// Names the tensor that holds such a value.
+pub fn check_held(tensors: &StateDict) -> Result<(), Trouble> {
+    let held = |name: &str, data: &burn::tensor::TensorData| {
+        let largest = if name.starts_with(ONLY_TRAINING) {
+            f32::MAX
+        } else {
+            LARGEST_HALF
+        };
+        // Which no number fulfils that is none.
+        data.iter::<f32>().all(|value| value.abs() <= largest)
+    };
+    match tensors.iter().find(|(name, data)| !held(name, data)) {
         Some((name, _)) => Err(Trouble::Diverged(format!(
-            "{name} holds a value that is no number"
+            "{name} holds a value beyond {LARGEST_HALF}, the largest that weights are saved with"
         ))),
         None => Ok(()),
     }
@@ -220,7 +232,7 @@ impl Run<'_> {
         let new = !to.exists();
         let why = match trouble {
             Trouble::OutOfMemory(_) => "out of memory",
-            Trouble::Diverged(_) => "not a number",
+            Trouble::Diverged(_) => "diverged",
         };
         let mut text = if new {
             format!("{HEADER}\n")
@@ -273,12 +285,17 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_with_a_value_that_is_no_number_is_refused() {
+    fn weights_that_no_checkpoint_could_hold_are_refused() {
         let tensor = |value: f32| TensorData::new(vec![1.0, value], [2]);
         let mut tensors = vec![("model.0.conv.weight".to_owned(), tensor(2.0))];
-        assert_eq!(check_finite(&tensors), Ok(()));
-        tensors.push(("model.1.conv.weight".to_owned(), tensor(f32::NAN)));
-        let trouble = check_finite(&tensors).unwrap_err().to_string();
-        assert!(trouble.contains("model.1.conv.weight"), "{trouble}");
+        assert_eq!(check_held(&tensors), Ok(()));
+        tensors.push(("train.first/model.1.conv.weight".to_owned(), tensor(1e9)));
+        assert_eq!(check_held(&tensors), Ok(()));
+        for bad in [f32::NAN, f32::INFINITY, -1e5] {
+            let mut tensors = tensors.clone();
+            tensors.push(("model.1.conv.weight".to_owned(), tensor(bad)));
+            let trouble = check_held(&tensors).unwrap_err().to_string();
+            assert!(trouble.starts_with("model.1.conv.weight"), "{trouble}");
+        }
     }
 }
