@@ -45,7 +45,7 @@ pub struct Subject<'a> {
 }
 
 /// What a training step will take on this device.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Forecast {
     /// Milliseconds of a step.
     pub step_ms: f64,
@@ -55,6 +55,36 @@ pub struct Forecast {
     pub memory_mib: Option<f64>,
     /// Seconds that the probes took.
     pub probes_s: f64,
+    /// Figures by pictures per batch.
+    #[serde(skip)]
+    lines: Lines,
+}
+
+/// One or two points `[pictures, figure]` each.
+#[derive(Debug, Clone, PartialEq)]
+struct Lines {
+    step: Vec<[f64; 2]>,
+    kept: Option<Vec<[f64; 2]>>,
+    memory: Option<Vec<[f64; 2]>>,
+}
+
+impl Forecast {
+    fn of(lines: Lines, batch_size: usize, probes_s: f64) -> Self {
+        let pictures = batch_size as f64;
+        let value = |line: &Option<Vec<_>>| line.as_ref().map(|line| at(line, pictures));
+        Self {
+            step_ms: at(&lines.step, pictures),
+            kept_step_ms: value(&lines.kept),
+            memory_mib: value(&lines.memory),
+            probes_s,
+            lines,
+        }
+    }
+
+    /// The forecast for another batch.
+    pub fn with_batch(&self, batch_size: usize) -> Self {
+        Self::of(self.lines.clone(), batch_size, self.probes_s)
+    }
 }
 
 impl std::fmt::Display for Forecast {
@@ -89,13 +119,7 @@ struct Times {
 /// When a probe cannot run, or the person interrupts.
 pub fn foretell(subject: &Subject) -> anyhow::Result<Forecast> {
     let started = Instant::now();
-    let mut file = tempfile::Builder::new()
-        .prefix("frostline-")
-        .suffix(".yaml")
-        .tempfile()
-        .context("a temporary file for the architecture")?;
-    // Every json is yaml.
-    file.write_all(subject.architecture.to_value().to_string().as_bytes())?;
+    let file = written(subject.architecture)?;
     let stage = &subject.plan.stages[0];
     let side = subject.imgsz;
     let costs = stage.costs(subject.architecture, side, side, 1)?;
@@ -105,36 +129,67 @@ pub fn foretell(subject: &Subject) -> anyhow::Result<Forecast> {
         true => Some(probes(subject, file.path(), &batches, true)?),
         false => None,
     };
-    let line = |probes: &[Probe], value: fn(&Probe) -> Option<f64>| {
-        let points: Option<Vec<[f64; 2]>> = probes
-            .iter()
-            .map(|probe| Some([probe.batch_size as f64, value(probe)?]))
-            .collect();
-        Some(at(&points?, subject.batch_size as f64))
+    let times = |probes: &[Probe]| {
+        let probes = probes.iter();
+        probes
+            .map(|probe| [probe.batch_size as f64, probe.step_ms.median])
+            .collect()
     };
-    let time = |probe: &Probe| Some(probe.step_ms.median);
-    Ok(Forecast {
-        step_ms: line(&steps, time).unwrap_or_default(),
-        kept_step_ms: kept.and_then(|kept| line(&kept, time)),
-        memory_mib: line(&steps, |probe| probe.memory_growth_mib),
-        probes_s: started.elapsed().as_secs_f64(),
-    })
+    let memory = steps
+        .iter()
+        .map(|probe| Some([probe.batch_size as f64, probe.memory_growth_mib?]));
+    let lines = Lines {
+        step: times(&steps),
+        kept: kept.as_deref().map(times),
+        memory: memory.collect(),
+    };
+    Ok(Forecast::of(
+        lines,
+        subject.batch_size,
+        started.elapsed().as_secs_f64(),
+    ))
+}
+
+/// Whether a step of `subject` runs, in a process of its own.
+///
+/// # Errors
+/// When no probe can be started, or the person interrupts.
+pub fn runs(subject: &Subject) -> anyhow::Result<bool> {
+    let file = written(subject.architecture)?;
+    match probes(subject, file.path(), &[subject.batch_size], false) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is::<interrupt::Interrupted>() => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// An architecture in a file, for probes.
+fn written(architecture: &Architecture) -> anyhow::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new()
+        .prefix("frostline-")
+        .suffix(".yaml")
+        .tempfile()
+        .context("a temporary file for the architecture")?;
+    // Every json is yaml.
+    file.write_all(architecture.to_value().to_string().as_bytes())?;
+    Ok(file)
 }
 
 /// Pictures of the probes: as many as the prefix takes at once, and up to four times as many; fewer where a
-/// step is long; the batch itself where it is not larger.
+/// step is long; the batch itself and a quarter of it where it is not larger.
 fn probe_batches(batch: usize, pixels: usize, flops: u64) -> Vec<usize> {
     let group = (GROUP_PIXELS / pixels.max(1)).max(1);
     let affordable = usize::try_from(MOST_FLOPS / flops.max(1)).unwrap_or(usize::MAX);
     let first = group.min(affordable).max(1);
     // Far apart, they forgive each other's noise.
     let second = (4 * first).min(affordable.max(2 * first));
-    if batch <= second {
-        return vec![batch];
+    match batch {
+        0..4 if batch <= second => vec![batch],
+        // One that is measured, and one that says what fewer pictures would take.
+        4.. if batch <= second => vec![batch / 4, batch],
+        _ => vec![first, second],
     }
-    vec![first, second]
 }
-
 /// The value at `x` of the line through one or two points; through one, it is flat.
 fn at(points: &[[f64; 2]], x: f64) -> f64 {
     match points {
@@ -218,7 +273,7 @@ mod tests {
         let side = 320 * 320;
         assert_eq!(probe_batches(16, side, 3_400_000_000), [2, 8]);
         assert_eq!(probe_batches(16, side, 9_000_000_000), [2, 4]);
-        assert_eq!(probe_batches(4, side, 3_400_000_000), [4]);
+        assert_eq!(probe_batches(4, side, 3_400_000_000), [1, 4]);
         assert_eq!(probe_batches(1, side, 3_400_000_000), [1]);
         // One picture must do where a step is long.
         assert_eq!(probe_batches(16, side, 150_000_000_000), [1, 2]);

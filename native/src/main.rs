@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod compare;
+mod evolve;
 mod forecast;
 mod interrupt;
 mod loader;
@@ -74,6 +75,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
             commands::shell::completions(shell, &mut io::stdout().lock())
         }
         Command::Manual { folder } => commands::shell::manual(&folder),
+        Command::Evolve(settings) => evolve::run(&settings),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),
         Command::Detect(settings) => commands::detect::run(settings),

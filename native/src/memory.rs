@@ -1,5 +1,7 @@
 //! The memory of this process, as Linux tells it; elsewhere nothing is told.
 
+use frostline::data::cache::free_memory_bytes;
+
 /// Resident, peak and file-backed memory in KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Status {
@@ -39,6 +41,31 @@ pub fn total_mib() -> Option<f64> {
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.0)
+}
+
+/// Memory that is left for this process in MiB: of the machine or its container, and of a limit that the process was
+/// started with.
+pub fn available_mib() -> f64 {
+    let free = free_memory_bytes() as f64 / f64::from(1 << 20);
+    match left_kib() {
+        Some(kib) => free.min(kib / 1024.0),
+        None => free,
+    }
+}
+
+/// KiB of address space that the process may still take; none without a limit.
+fn left_kib() -> Option<f64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit: f64 = line.split_whitespace().next()?.parse().ok()?;
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let taken = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))?;
+    let taken: f64 = taken.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some((limit / 1024.0 - taken).max(0.0))
 }
 
 /// How much more memory the process holds at its peak than it held when this was made.

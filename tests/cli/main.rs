@@ -2,13 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod coco;
 mod compare;
 mod data;
 mod errors;
+mod evolve;
 mod features;
 mod forecast;
 mod inspect;
 mod interrupted;
 mod program;
+mod recovery;
 mod repeated;
 mod trained;
+mod video;
+mod watched;

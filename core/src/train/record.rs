@@ -38,7 +38,35 @@ pub struct RunRecord {
     pub optimizer: OptimizerKind,
     /// Pictures per optimizer step.
     pub nominal: usize,
+    /// Pictures per batch, which may be fewer than at the start; none in records of older runs.
+    #[serde(default)]
+    pub batch: Option<usize>,
     /// The fixed views that are learnt from; none with fresh augmentation.
     #[serde(default)]
     pub views: Option<Views>,
+}
+
+/// How an epoch is cut into batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batches {
+    /// Batches of an epoch.
+    pub count: usize,
+    /// Pictures per batch.
+    pub size: usize,
+}
+
+impl RunRecord {
+    /// The same moment in a run whose epochs are cut into `new` batches instead of `old` ones. Pictures that part of a
+    /// new batch has seen are seen again.
+    pub fn recut(mut self, old: Batches, new: Batches) -> Self {
+        let next = (self.next_batch * old.size / new.size).min(new.count);
+        if self.next_batch > 0 {
+            let share = next as f64 / self.next_batch as f64;
+            self.loss_sums = self.loss_sums.map(|sum| sum * share);
+        }
+        self.session.recut(old, new, next);
+        self.next_batch = next;
+        self.batch = Some(new.size);
+        self
+    }
 }

@@ -8,6 +8,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::optimizer::Moments;
 use super::receipt::{FrozenHash, Receipt};
+use super::record::Batches;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::model::state::{Gather, Held, read_all};
@@ -33,6 +34,16 @@ pub struct SessionRecord {
     receipts: Vec<Receipt>,
     /// Optimizer steps by parameter.
     steps: BTreeMap<String, u32>,
+}
+
+impl SessionRecord {
+    /// The same moment where an epoch is cut into `new` batches instead of `old` ones, `next` of which are done.
+    pub(super) fn recut(&mut self, old: Batches, new: Batches, next: usize) {
+        let waited = (self.iteration as i64 - self.stepped_at) as f64;
+        let waited = (waited * old.size as f64 / new.size as f64).round() as i64;
+        self.iteration = self.next_epoch * new.count + next;
+        self.stepped_at = self.iteration as i64 - waited.max(1);
+    }
 }
 
 impl Session {
@@ -158,5 +169,29 @@ impl Session {
             self.set_frozen_hash(hash.clone());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_the_batch_is_the_same_moment_of_the_epoch() {
+        let mut record = SessionRecord {
+            next_epoch: 2,
+            stage: 0,
+            iteration: 23,
+            stepped_at: 21,
+            ema_updates: 5,
+            frozen_hash: None,
+            receipts: vec![],
+            steps: BTreeMap::new(),
+        };
+        let old = Batches { count: 10, size: 8 };
+        let new = Batches { count: 20, size: 4 };
+        record.recut(old, new, 6);
+        // 16 pictures wait for their optimizer step, before and after.
+        assert_eq!((record.iteration, record.stepped_at), (46, 42));
     }
 }

@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, CommandFactory as _};
+use clap::{ArgMatches, Args};
 use frostline::freeze::FreezeSpec;
 use frostline::{Error, Result};
 
-use super::Cli;
 use super::train::RawTrain;
+use super::typed::typed_flags;
 use super::values;
 
 /// Where comparisons lie unless told otherwise; train's own default is another folder.
@@ -54,6 +54,14 @@ impl RawCompare {
                 "Leave it out",
             ));
         }
+        if given.iter().any(|id| id == "evolve") {
+            return Err(Error::input(
+                "--evolve",
+                "a search, which is no plan to compare",
+                "a flag of compare",
+                "Search first with `frostline train --evolve`, then compare with --hyp hyp_evolve.yaml",
+            ));
+        }
         let plans = self.train.plans();
         if plans.len() < 2 {
             return Err(Error::input(
@@ -77,37 +85,7 @@ impl RawCompare {
             plans,
             seeds: (seed..).take(self.seeds).collect(),
             folder: project.join(name),
-            flags: flags(given, matches),
+            flags: typed_flags("compare", &OWN, given, matches),
         })
     }
-}
-
-/// The flags that were typed, spelled out, without those that a comparison sets itself.
-fn flags(given: &[String], matches: &ArgMatches) -> Vec<OsString> {
-    let cli = Cli::command();
-    let Some(command) = cli.find_subcommand("compare") else {
-        return vec![];
-    };
-    let mut flags = vec![];
-    for argument in command.get_arguments() {
-        let id = argument.get_id().as_str();
-        let (Some(long), true) = (argument.get_long(), given.iter().any(|given| given == id))
-        else {
-            continue;
-        };
-        if OWN.contains(&id) {
-            continue;
-        }
-        let takes = argument.get_action().takes_values();
-        if !takes {
-            flags.push(format!("--{long}").into());
-            continue;
-        }
-        // A flag that may be repeated is repeated; one with several values has them side by side.
-        for occurrence in matches.get_raw_occurrences(id).into_iter().flatten() {
-            flags.push(format!("--{long}").into());
-            flags.extend(occurrence.map(OsString::from));
-        }
-    }
-    flags
 }

@@ -15,7 +15,7 @@ pub struct RawDetect {
     /// Weights [default: the best of the newest run, otherwise the shipped ones]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// A picture, a folder of pictures, a pattern such as 'shots/*.jpg', or a .txt list
+    /// A picture, a video (needs ffmpeg), a folder of them, a pattern such as 'shots/*.jpg', or a .txt list
     #[arg(long, value_name = "WHAT")]
     source: String,
     /// Data set yaml to take class names from when the weights carry none
@@ -72,6 +72,9 @@ pub struct RawDetect {
     /// Width of the boxes' lines in pixels
     #[arg(long, default_value = "3", value_parser = values::positive, value_name = "PX")]
     line_thickness: usize,
+    /// Look at every Nth frame of a video
+    #[arg(long, default_value = "1", value_parser = values::positive, value_name = "N")]
+    vid_stride: usize,
     /// Draw no class names
     #[arg(long)]
     hide_labels: bool,
@@ -84,7 +87,7 @@ pub struct RawDetect {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DetectSettings {
     pub weights: PathBuf,
-    /// A picture, a folder, a pattern or a `.txt` list.
+    /// A picture, a video, a folder, a pattern or a `.txt` list.
     pub source: String,
     pub data: Option<PathBuf>,
     /// Side of the input in pixels, a multiple of 32.
@@ -106,6 +109,8 @@ pub struct DetectSettings {
     pub name: String,
     pub exist_ok: bool,
     pub line_thickness: usize,
+    /// Every so many frames of a video are looked at.
+    pub vid_stride: usize,
     pub hide_labels: bool,
     pub hide_conf: bool,
 }
@@ -137,6 +142,7 @@ impl RawDetect {
             name: self.name,
             exist_ok: self.exist_ok,
             line_thickness: self.line_thickness,
+            vid_stride: self.vid_stride,
             hide_labels: self.hide_labels,
             hide_conf: self.hide_conf,
         })

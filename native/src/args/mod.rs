@@ -5,12 +5,14 @@ mod bench;
 mod compare;
 mod data;
 mod detect;
+mod evolve;
 mod inspect;
 mod shipped;
 mod spelling;
 mod train;
 mod train_settings;
 mod trained;
+mod typed;
 mod val;
 mod values;
 
@@ -25,10 +27,12 @@ pub use bench::{BenchCase, BenchSettings};
 pub use compare::CompareSettings;
 pub use data::{CheckSettings, SynthSettings};
 pub use detect::DetectSettings;
+pub use evolve::EvolveSettings;
 pub use inspect::{InspectSettings, Subject};
+pub use train::BATCH_SIZE;
 pub use train_settings::TrainSettings;
 pub use val::ValSettings;
-pub use values::{ArchitectureSource, FeatureMode, Task};
+pub use values::{ArchitectureSource, FeatureMode, LogTo, Task};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -105,6 +109,7 @@ struct RawManual {
 #[derive(Debug)]
 pub enum Command {
     Train(Box<TrainSettings>),
+    Evolve(EvolveSettings),
     Val(ValSettings),
     Detect(DetectSettings),
     Inspect(InspectSettings),
@@ -156,7 +161,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
     let given = given(&matches);
     let mut notes = Vec::new();
     let command = match Cli::from_arg_matches(&matches)?.command {
-        Raw::Train(raw) => Command::Train(Box::new(raw.settle(&given, &mut notes)?)),
+        Raw::Train(raw) => match raw.generations() {
+            Some(generations) => {
+                let inner = matches.subcommand_matches("train").unwrap_or(&matches);
+                let settings = evolve::settle(*raw, generations, &given, inner, &mut notes)?;
+                Command::Evolve(settings)
+            }
+            None => Command::Train(Box::new(raw.settle(&given, &mut notes)?)),
+        },
         Raw::Val(raw) => Command::Val(raw.settle(&mut notes)?),
         Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
         Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),

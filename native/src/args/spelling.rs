@@ -23,8 +23,8 @@ const UNSUPPORTED: &[(&str, &str)] = &[
         "Logging to a service is not supported: leave it out",
     ),
     (
-        "--evolve",
-        "Evolving hyperparameters is not supported: set them with --hyp FILE or --hyp-set KEY=VALUE",
+        "--evolve-population",
+        "A search needs no first population: leave it out",
     ),
     ("--half", "Inference runs in single precision: leave it out"),
     (
@@ -32,7 +32,20 @@ const UNSUPPORTED: &[(&str, &str)] = &[
         "The linear schedule is the default: leave it out",
     ),
     ("--local-rank", "Training runs on one device: leave it out"),
-    ("--quad", "The quad loader is not supported: leave it out"),
+    ("--ndjson-console", "Use --log json"),
+    ("--ndjson-file", "Use --log run.jsonl"),
+    (
+        "--quad",
+        "Four mosaics in one are not supported: use a larger --imgsz with a smaller --batch-size",
+    ),
+    (
+        "--resume-evolve",
+        "The same command again goes on where it was: leave it out",
+    ),
+    (
+        "--save-format",
+        "Label files are relative to the picture, as for training: leave it out",
+    ),
     (
         "--save-hybrid",
         "Hybrid labels are not supported: leave it out",
@@ -117,6 +130,6 @@ mod tests {
             );
         }
         assert!(normalized(&["train", "--sync_bn"]).is_err());
-        assert!(normalized(&["detect", "--", "--evolve"]).is_ok());
+        assert!(normalized(&["detect", "--", "--quad"]).is_ok());
     }
 }

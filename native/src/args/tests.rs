@@ -43,7 +43,7 @@ fn the_guides_line_is_understood_word_for_word() {
         "--batch 48 --weights yolov5m.pt --data voc.yaml --epochs 50 --cache --img 512 \
          --hyp data/hyps/hyp.VOC.yaml --freeze 10",
     );
-    assert_eq!(settings.batch_size, 48);
+    assert_eq!(settings.batch_size, Some(48));
     assert_eq!(settings.weights.as_deref(), Some(Path::new("yolov5m.pt")));
     assert_eq!(settings.data, Path::new("voc.yaml"));
     assert_eq!(settings.epochs, 50);
@@ -72,7 +72,7 @@ fn train_alone_is_the_demonstration_and_says_so() {
     assert_eq!(settings.freeze, "10".parse().unwrap());
     assert_eq!(
         (settings.epochs, settings.imgsz, settings.batch_size),
-        (15, 320, 8)
+        (15, 320, Some(8))
     );
     let settings = train("--epochs 3 --freeze 24");
     assert_eq!((settings.epochs, settings.imgsz), (3, 320));
@@ -84,7 +84,7 @@ fn with_data_or_weights_the_reference_defaults_apply() {
     for line in ["--data mine.yaml", "--weights mine.pt", "--cfg yolov5s"] {
         let settings = train(line);
         assert_eq!(settings.epochs, 300, "{line}");
-        assert_eq!(settings.batch_size, 16, "{line}");
+        assert_eq!(settings.batch_size, Some(16), "{line}");
         assert_eq!(settings.imgsz, 640, "{line}");
         assert_eq!(settings.freeze, "none".parse().unwrap(), "{line}");
         assert_eq!(settings.freeze_bn, FreezeNorms::Fixed, "{line}");
@@ -146,7 +146,11 @@ fn aliases_prefixes_and_underscores_work() {
         "--batch_size=8 --imgs 320 320",
     ] {
         let settings = train(line);
-        assert_eq!((settings.batch_size, settings.imgsz), (8, 320), "{line}");
+        assert_eq!(
+            (settings.batch_size, settings.imgsz),
+            (Some(8), 320),
+            "{line}"
+        );
     }
     let Command::Detect(settings) =
         parsed("detect --source a.jpg --weights w.pt --conf 0.4 --iou_thres 0.5 --classes 0 2 --line_thick 1")
@@ -234,14 +238,20 @@ fn inspect_takes_an_architecture_and_a_freeze() {
 fn bad_values_are_refused_with_what_is_expected() {
     for (line, part) in [
         ("train --epochs 0", "1 or more"),
-        ("train --batch -1", "not supported"),
+        ("train --batch -1 --noforecast", "a forecast"),
+        ("train --batch 0", "-1 for as many as fit"),
+        ("val --batch-size=-1", "not supported"),
+        ("train --log steps.txt", "run.jsonl"),
         ("train --device tpu", "auto, cpu, gpu or gpu:N"),
         ("train --device 0,1", "one device"),
         ("train --optimizer lion", "SGD"),
         ("train --imgsz 640 480", "one side length"),
         ("train --cfg yolov9", "yolov5n"),
         ("train --freeze-bn thaw", "fixed or drift"),
-        ("train --evolve 300", "not supported"),
+        ("train --evolve 0", "1 or more"),
+        ("train --evolve 3 --resume", "goes on where it was"),
+        ("compare --freeze 0 10 --evolve", "Search first"),
+        ("val --task study --save-json --weights w.pt", "one side"),
         ("train --sync-bn", "one device"),
         ("train --label-smoothing 1", "below 1"),
         ("val --conf-thres 2", "from 0 to 1"),
@@ -292,7 +302,7 @@ fn settings_written_to_a_run_are_resumed_unchanged() {
         "--weights w.pt --data d.yaml --freeze 24; 10@5 --hyp voc --hyp-set lr0=0.002 --optimizer Adam \
          --cache disk --save-period 3 --nominal-batch 32 --cos-lr --freeze-bn drift --device cpu \
          --cfg yolov5s --seed 7 --label-smoothing 0.05 --project my/runs \
-         --cache-features disk --views 3 --cache-precision single",
+         --cache-features disk --views 3 --cache-precision single --log json",
     );
     assert_eq!(settings.cache_features, FeatureMode::Disk);
     assert_eq!(settings.views, Some(3));
@@ -309,6 +319,7 @@ fn settings_written_to_a_run_are_resumed_unchanged() {
         Some(ResumeFrom {
             run: run.path().to_path_buf(),
             checkpoint: checkpoint.cloned(),
+            batch_size: None,
         })
     };
     let newest = train(&format!("--resume --project {}", root.path().display()));

@@ -10,7 +10,7 @@ use frostline::{Error, Result};
 
 use super::shipped;
 use super::train_settings::{ResumeFrom, TrainSettings, read_text};
-use super::values::{self, CacheMode, FeatureMode};
+use super::values::{self, CacheMode, FeatureMode, LogTo};
 use crate::run_folder::{self, RunFolder};
 
 /// What is typed after `train`. Everything is optional, so that what was given can be told from
@@ -64,9 +64,9 @@ pub struct RawTrain {
     /// Side of the network's input in pixels [default: 640]
     #[arg(long, num_args = 1..=2, aliases = ["img", "img-size", "image-size"], value_name = "PX", help_heading = "Data")]
     imgsz: Option<Vec<usize>>,
-    /// Pictures per step [default: 16]
-    #[arg(long, alias = "batch", value_parser = values::batch_size, allow_negative_numbers = true, value_name = "N", help_heading = "Data")]
-    batch_size: Option<usize>,
+    /// Pictures per step; -1 for as many as fit into memory [default: 16]
+    #[arg(long, alias = "batch", value_parser = values::train_batch_size, allow_negative_numbers = true, value_name = "N", help_heading = "Data")]
+    batch_size: Option<std::option::Option<usize>>,
     /// Keep decoded pictures in ram or on disk
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "ram", ignore_case = true, value_name = "WHERE", help_heading = "Data")]
     cache: Option<CacheMode>,
@@ -98,6 +98,9 @@ pub struct RawTrain {
     /// Change one hyperparameter, such as lr0=0.002; may be repeated
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Training")]
     hyp_set: Vec<String>,
+    /// Search hyperparameters: train so many times, each time with changes to what was best so far [default: 300]
+    #[arg(long, num_args = 0..=1, default_missing_value = "300", value_parser = values::positive, value_name = "N", help_heading = "Training")]
+    evolve: Option<usize>,
     /// SGD, Adam or AdamW
     #[arg(long, default_value_t, help_heading = "Training")]
     optimizer: OptimizerKind,
@@ -158,21 +161,27 @@ pub struct RawTrain {
     /// Foretell no time and no memory before training
     #[arg(long, alias = "no-forecast", help_heading = "Run")]
     noforecast: bool,
+    /// Tell every step as a line of JSON: json for standard output, or a file such as run.jsonl
+    #[arg(long, value_name = "WHERE", help_heading = "Run")]
+    log: Option<LogTo>,
     /// Keep a checkpoint every so many epochs; -1 for off
     #[arg(long, default_value = "-1", value_parser = values::save_period, allow_negative_numbers = true, value_name = "N", help_heading = "Run")]
     save_period: std::option::Option<usize>,
 }
 
-/// Flags that a resumed run may change: none of them changes what is learnt.
+/// Flags that a resumed run may change: none of them changes what is learnt, but the pictures per batch, which change
+/// the noise of BatchNorm's statistics; optimizer steps take as many pictures as before.
 const ALLOWED_ON_RESUME: &[&str] = &[
     "resume",
     "project",
+    "batch_size",
     "device",
     "workers",
     "cache",
     "cache_features",
     "noplots",
     "noforecast",
+    "log",
 ];
 
 /// Freezing, epochs and size of the run without `--weights`, `--data` and `--cfg`.
@@ -181,13 +190,18 @@ const DEMO: (&str, usize, usize) = ("10", 15, 320);
 const DEMO_BATCH_SIZE: usize = 8;
 /// The reference's defaults.
 const EPOCHS: usize = 300;
-const BATCH_SIZE: usize = 16;
+pub const BATCH_SIZE: usize = 16;
 const IMGSZ: usize = 640;
 
 impl RawTrain {
     /// What is frozen, a plan per value.
     pub(super) fn plans(&self) -> Vec<String> {
         self.freeze.clone()
+    }
+
+    /// Runs of a search for hyperparameters, when one was asked for.
+    pub(super) fn generations(&self) -> Option<usize> {
+        self.evolve
     }
 
     /// Project, name and seed.
@@ -232,14 +246,23 @@ impl RawTrain {
         let side = if demo { DEMO.2 } else { IMGSZ };
         let imgsz = values::imgsz(self.imgsz.as_deref().unwrap_or(&[side]), notes)?;
         let usual = if demo { DEMO_BATCH_SIZE } else { BATCH_SIZE };
-        let batch_size = self.batch_size.unwrap_or(usual);
+        let batch_size = self.batch_size.unwrap_or(Some(usual));
+        if batch_size.is_none() && self.noforecast {
+            return Err(Error::input(
+                "--batch-size -1",
+                "--noforecast beside it",
+                "a forecast, which says how many pictures fit into memory",
+                "Leave --noforecast out, or name a number, such as --batch-size 16",
+            ));
+        }
         if demo {
             notes.push(format!(
                 "none of --weights, --data and --cfg given, so this is the demonstration: \
                  --weights {} --data {} --freeze {freeze} --epochs {epochs} --imgsz {imgsz} \
-                 --batch-size {batch_size}",
+                 --batch-size {}",
                 weights.as_deref().unwrap_or(Path::new("''")).display(),
                 data.display(),
+                batch_size.map_or("-1".to_owned(), |pictures| pictures.to_string()),
             ));
         } else {
             match (&self.weights, &weights) {
@@ -287,6 +310,7 @@ impl RawTrain {
             noautoanchor: self.noautoanchor,
             noplots: self.noplots,
             noforecast: self.noforecast,
+            log: self.log,
             cache: self.cache,
             image_weights: self.image_weights,
             device: self.device.parse()?,
@@ -329,6 +353,7 @@ impl RawTrain {
             ));
         }
         let path = PathBuf::from(self.resume.unwrap_or_default());
+        let batch_size = self.batch_size.flatten();
         let from = if path.as_os_str().is_empty() {
             let run = run_folder::find_last_run(&self.project)?.ok_or_else(|| {
                 Error::input(
@@ -341,11 +366,16 @@ impl RawTrain {
             ResumeFrom {
                 run,
                 checkpoint: None,
+                batch_size,
             }
         } else {
             let checkpoint = path.is_file().then(|| path.clone());
             let run = RunFolder::of_checkpoint(&path)?.path().to_path_buf();
-            ResumeFrom { run, checkpoint }
+            ResumeFrom {
+                run,
+                checkpoint,
+                batch_size,
+            }
         };
         let mut settings = TrainSettings::read(&from.run)?;
         let was_given = |flag: &str| given.iter().any(|id| id == flag);
@@ -360,6 +390,9 @@ impl RawTrain {
         }
         if was_given("cache_features") {
             settings.cache_features = self.cache_features;
+        }
+        if was_given("log") {
+            settings.log = self.log;
         }
         settings.noplots |= self.noplots;
         settings.noforecast |= self.noforecast;

@@ -9,7 +9,7 @@ use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
 use frostline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::values::{ArchitectureSource, CacheMode, FeatureMode};
+use super::values::{ArchitectureSource, CacheMode, FeatureMode, LogTo};
 
 /// Everything `train` needs to know, checked. Written to `opt.yaml` in the run folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,9 @@ pub struct TrainSettings {
     #[serde(default)]
     pub optimizer_given: bool,
     pub epochs: usize,
-    pub batch_size: usize,
+    /// Pictures per batch; `None` takes as many as fit into memory. Of the start: what is in
+    /// force stands in the checkpoint.
+    pub batch_size: Option<usize>,
     /// Side of the input in pixels, a multiple of 32.
     pub imgsz: usize,
     pub rect: bool,
@@ -47,6 +49,9 @@ pub struct TrainSettings {
     /// Foretell no time and no memory.
     #[serde(default)]
     pub noforecast: bool,
+    /// Where every step is told as JSON.
+    #[serde(default)]
+    pub log: Option<LogTo>,
     pub cache: Option<CacheMode>,
     pub image_weights: bool,
     pub device: DeviceChoice,
@@ -89,6 +94,8 @@ pub struct ResumeFrom {
     pub run: PathBuf,
     /// The checkpoint file that was named, if one was; otherwise the run's last.
     pub checkpoint: Option<PathBuf>,
+    /// Pictures per batch from now on; `None` takes what was in force.
+    pub batch_size: Option<usize>,
 }
 
 impl TrainSettings {
@@ -122,6 +129,9 @@ impl TrainSettings {
         let mut settings = self.clone();
         settings.data = absolute(&self.data);
         settings.weights = self.weights.as_ref().map(absolute);
+        if let Some(LogTo::File(path)) = &self.log {
+            settings.log = Some(LogTo::File(absolute(path)));
+        }
         if let Some(ArchitectureSource::File(path)) = &self.cfg {
             settings.cfg = Some(ArchitectureSource::File(absolute(path)));
         }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use frostline::Result;
 use frostline::device::DeviceChoice;
+use frostline::{Error, Result};
 use serde::Serialize;
 
 use super::trained;
@@ -22,19 +22,19 @@ pub struct RawVal {
     /// Pictures per batch
     #[arg(long, alias = "batch", default_value = "32", value_parser = values::batch_size, value_name = "N")]
     batch_size: usize,
-    /// Side of the network's input in pixels
-    #[arg(long, num_args = 1..=2, default_value = "640", aliases = ["img", "img-size", "image-size"], value_name = "PX")]
-    imgsz: Vec<usize>,
-    /// Lowest confidence of a detection
-    #[arg(long, alias = "conf", default_value = "0.001", value_parser = values::fraction)]
-    conf_thres: f64,
-    /// Overlap above which the weaker box of a class is dropped
-    #[arg(long, alias = "iou", default_value = "0.6", value_parser = values::fraction)]
-    iou_thres: f64,
+    /// Side of the network's input in pixels; of a study the largest [default: 640; 1536 in a study]
+    #[arg(long, num_args = 1..=2, aliases = ["img", "img-size", "image-size"], value_name = "PX")]
+    imgsz: Option<Vec<usize>>,
+    /// Lowest confidence of a detection [default: 0.001; 0.25 for speed]
+    #[arg(long, alias = "conf", value_parser = values::fraction)]
+    conf_thres: Option<f64>,
+    /// Overlap above which the weaker box of a class is dropped [default: 0.6; 0.45 for speed]
+    #[arg(long, alias = "iou", value_parser = values::fraction)]
+    iou_thres: Option<f64>,
     /// Detections per picture
     #[arg(long, default_value = "300", value_parser = values::positive, value_name = "N")]
     max_det: usize,
-    /// Which part of the data set
+    /// Which part of the data set; or speed, or a study over sides of the input, both of val
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     task: Task,
     /// Where to compute: auto, cpu, gpu, gpu:N
@@ -58,7 +58,7 @@ pub struct RawVal {
     /// Add confidences to the label files
     #[arg(long)]
     save_conf: bool,
-    /// Save detections as one json in COCO's form
+    /// Save detections and labels as json in COCO's form
     #[arg(long)]
     save_json: bool,
     /// Folder that holds runs
@@ -103,14 +103,34 @@ impl RawVal {
     /// # Errors
     /// The first flag whose value does not mean anything, with what would.
     pub fn settle(self, notes: &mut Vec<String>) -> Result<ValSettings> {
+        let (side, conf, iou) = match self.task {
+            Task::Speed => (640, 0.25, 0.45),
+            Task::Study => (1536, 0.001, 0.6),
+            Task::Train | Task::Val | Task::Test => (640, 0.001, 0.6),
+        };
+        if self.task == Task::Study
+            && let Some(flag) = [
+                ("--save-json", self.save_json),
+                ("--save-txt", self.save_txt),
+            ]
+            .iter()
+            .find_map(|(flag, given)| given.then_some(flag))
+        {
+            return Err(Error::input(
+                *flag,
+                "a study, which sees every picture at many sides",
+                "one side",
+                "Use it with --task val",
+            ));
+        }
         let weights = trained::weights(self.weights, notes)?;
         Ok(ValSettings {
             data: trained::data(self.data, &weights, notes),
             weights,
             batch_size: self.batch_size,
-            imgsz: values::imgsz(&self.imgsz, notes)?,
-            conf_thres: self.conf_thres,
-            iou_thres: self.iou_thres,
+            imgsz: values::imgsz(self.imgsz.as_deref().unwrap_or(&[side]), notes)?,
+            conf_thres: self.conf_thres.unwrap_or(conf),
+            iou_thres: self.iou_thres.unwrap_or(iou),
             max_det: self.max_det,
             task: self.task,
             device: self.device.parse()?,

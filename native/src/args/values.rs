@@ -32,6 +32,44 @@ pub enum FeatureMode {
     Auto,
 }
 
+/// `--log`: where lines of JSON go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum LogTo {
+    Stdout,
+    File(PathBuf),
+}
+
+impl FromStr for LogTo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = Path::new(text);
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("json" | "jsonl" | "ndjson") => Ok(Self::File(path.to_path_buf())),
+            None if text.eq_ignore_ascii_case("json") => Ok(Self::Stdout),
+            _ => Err("expected json, for standard output, or a file such as run.jsonl".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<String> for LogTo {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<LogTo> for String {
+    fn from(to: LogTo) -> Self {
+        match to {
+            LogTo::Stdout => "json".to_owned(),
+            LogTo::File(path) => path.display().to_string(),
+        }
+    }
+}
+
 /// `--task` of `val`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -40,6 +78,10 @@ pub enum Task {
     #[default]
     Val,
     Test,
+    /// How long a picture takes; nothing is drawn.
+    Speed,
+    /// Accuracy and time by the side of the input.
+    Study,
 }
 
 /// `--cfg`: a built-in architecture or the reference's yaml.
@@ -111,7 +153,7 @@ pub fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
-/// `--batch-size`: a whole number of at least 1; the reference's -1 gets its own answer.
+/// `--batch-size` of other commands: a whole number of at least 1; -1 gets its own answer.
 pub fn batch_size(text: &str) -> Result<usize, String> {
     if text == "-1" {
         return Err(
@@ -120,6 +162,16 @@ pub fn batch_size(text: &str) -> Result<usize, String> {
         );
     }
     positive(text)
+}
+
+/// `--batch-size` of train: -1 takes as many as fit.
+pub fn train_batch_size(text: &str) -> Result<Option<usize>, String> {
+    match text {
+        "-1" => Ok(None),
+        _ => positive(text).map(Some).map_err(|_| {
+            "expected a whole number of 1 or more, or -1 for as many as fit".to_owned()
+        }),
+    }
 }
 
 /// A fraction, `0..=1`.

@@ -5,26 +5,29 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use burn::tensor::read_sync;
-use frostline::Error;
+use burn::tensor::{Device, read_sync};
 use frostline::data::{Placement, picture};
 use frostline::eval::{Detection, NmsOptions, detect};
+use frostline::model::Folded;
+use image::RgbImage;
 
+use super::source;
 use super::val::save_txt;
+use super::video::{Reader, Writer, has_video_suffix};
 use crate::args::DetectSettings;
 use crate::plots::{self, DetectionStyle};
 use crate::progress::{Progress, say};
 use crate::run_folder::RunFolder;
 use crate::training::start::trained;
 
-/// Detects on every picture of the source.
+/// Detects on every picture and video of the source.
 ///
 /// # Errors
-/// When the weights cannot be read, the source holds no picture, or the device fails. A picture that
+/// When the weights cannot be read, the source holds nothing to look at, or the device fails. A picture or video that
 /// cannot be read is named and left out.
 pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
     crate::interrupt::install()?;
-    let pictures = pictures(&settings.source)?;
+    let files = source::files(&settings.source)?;
     let chosen = frostline::device::choose(settings.device)?;
     say(&format!(
         "device: {} ({}), {}",
@@ -32,7 +35,6 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
     ));
     let device = chosen.info.device;
     let (model, mut names) = trained(&settings.weights, &device)?;
-    let mut model = model.fold();
     if let Some(data) = &settings.data {
         names = frostline::data::dataset::DataConfig::read(data)?.names;
     }
@@ -40,152 +42,207 @@ pub fn run(settings: DetectSettings) -> anyhow::Result<()> {
     if settings.save_txt {
         std::fs::create_dir_all(folder.file("labels")).context("the labels folder")?;
     }
-    let style = DetectionStyle {
-        line_thickness: u32::try_from(settings.line_thickness).ok(),
-        hide_labels: settings.hide_labels,
-        hide_conf: settings.hide_conf,
+    let mut looking = Looking {
+        model: model.fold(),
+        names,
+        device,
+        folder,
+        rows: String::from("picture,class,confidence,x1,y1,x2,y2\n"),
+        settings: &settings,
     };
-    let options = NmsOptions {
-        conf: settings.conf_thres as f32,
-        iou: settings.iou_thres as f32,
-        agnostic: settings.agnostic_nms,
-        classes: settings.classes.clone(),
-        max_det: settings.max_det,
-        ..NmsOptions::default()
-    };
-    let mut rows = String::from("picture,class,confidence,x1,y1,x2,y2\n");
     let mut failed = 0;
-    let progress = Progress::new("detect", pictures.len());
-    for path in &pictures {
+    let progress = Progress::new("detect", files.len());
+    for path in &files {
         crate::interrupt::check()?;
-        let started = Instant::now();
-        let image = match picture::read(path) {
-            Ok(image) => image,
-            Err(error) => {
+        let done = if has_video_suffix(path) {
+            looking.at_video(path, &progress)
+        } else {
+            looking.at_picture(path, &progress)
+        };
+        match done {
+            Err(error) if error.is::<LeftOut>() => {
                 failed += 1;
                 progress.println(format!("left out: {error}"));
-                progress.inc(1);
+            }
+            done => done?,
+        }
+        progress.inc(1);
+    }
+    progress.clear();
+    let folder = looking.folder;
+    if settings.save_csv {
+        let to = folder.file("predictions.csv");
+        std::fs::write(&to, looking.rows).with_context(|| to.display().to_string())?;
+    }
+    let what = if files.iter().any(|path| has_video_suffix(path)) {
+        "files"
+    } else {
+        "pictures"
+    };
+    say(&format!(
+        "{} {what}, {failed} left out; results in {}",
+        files.len(),
+        folder.path().display()
+    ));
+    anyhow::ensure!(
+        failed < files.len(),
+        "none of the {failed} {what} could be read"
+    );
+    Ok(())
+}
+
+/// A file that cannot be read, which is no reason not to look at the others.
+#[derive(Debug)]
+struct LeftOut(String);
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LeftOut {}
+
+/// A network that looks at pictures, and where it writes what it finds.
+struct Looking<'a> {
+    settings: &'a DetectSettings,
+    model: Folded,
+    names: Vec<String>,
+    device: Device,
+    folder: RunFolder,
+    /// Of `predictions.csv`.
+    rows: String,
+}
+
+impl Looking<'_> {
+    fn at_picture(&mut self, path: &Path, progress: &Progress) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let image = picture::read(path).map_err(|error| LeftOut(error.to_string()))?;
+        let name = file_name(path);
+        let (drawn, found) = self.at(image, path, &name)?;
+        let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+        progress.println(format!(
+            "{}: {}, {milliseconds:.0} ms",
+            path.display(),
+            counts(&found, &self.names)
+        ));
+        match drawn {
+            Some(drawn) => plots::save(&drawn, &free_path(&self.folder.file(&name))),
+            None => Ok(()),
+        }
+    }
+
+    fn at_video(&mut self, path: &Path, progress: &Progress) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let mut reader =
+            Reader::open(path).map_err(|error| match source_is_video(self.settings) {
+                // A folder may hold other things to look at.
+                false => LeftOut(error.to_string()).into(),
+                true => error,
+            })?;
+        let (name, stride) = (file_name(path), self.settings.vid_stride);
+        let stem = Path::new(&name).with_extension("");
+        let stem = stem.display();
+        let to = free_path(&self.folder.file(&format!("{stem}.mp4")));
+        let mut writer = (!self.settings.nosave)
+            .then(|| Writer::create(&to, &reader.form.every(stride)))
+            .transpose()?;
+        let (mut read, mut frames, mut objects) = (0, 0, 0);
+        while let Some(frame) = reader.frame()? {
+            crate::interrupt::check()?;
+            read += 1;
+            if (read - 1) % stride != 0 {
                 continue;
             }
+            // Frames are counted from 1, as in the names of the label files.
+            frames += 1;
+            let as_picture = format!("{stem}_{read}.jpg");
+            let (drawn, found) = self.at(frame, Path::new(&as_picture), &as_picture)?;
+            objects += found.len();
+            if let (Some(writer), Some(drawn)) = (&mut writer, drawn) {
+                writer.add(&drawn)?;
+            }
+            progress.set_message(format!("frame {frames}"));
+        }
+        if let Some(writer) = writer {
+            writer.finish()?;
+        }
+        let milliseconds = started.elapsed().as_secs_f64() * 1e3 / f64::from(frames.max(1));
+        progress.println(format!(
+            "{}: {objects} objects in {frames} frames, {milliseconds:.0} ms each",
+            path.display()
+        ));
+        Ok(())
+    }
+
+    /// Looks at one picture, notes what is there, and draws it unless nothing is saved. `name` stands in the table.
+    fn at(
+        &mut self,
+        image: RgbImage,
+        path: &Path,
+        name: &str,
+    ) -> anyhow::Result<(Option<RgbImage>, Vec<Detection>)> {
+        let settings = self.settings;
+        let options = NmsOptions {
+            conf: settings.conf_thres as f32,
+            iou: settings.iou_thres as f32,
+            agnostic: settings.agnostic_nms,
+            classes: settings.classes.clone(),
+            max_det: settings.max_det,
+            ..NmsOptions::default()
         };
         let found = detect(
-            &mut model,
+            &mut self.model,
             &image,
             path,
             settings.imgsz,
             &options,
             settings.augment,
-            &device,
+            &self.device,
         );
         let (detections, placement) = read_sync(found)?;
-        let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-        progress.println(format!(
-            "{}: {}, {milliseconds:.0} ms",
-            path.display(),
-            counts(&detections, &names)
-        ));
-        let name = path.file_name().map_or_else(
-            || "picture".into(),
-            |name| name.to_string_lossy().into_owned(),
-        );
         for detection in &detections {
             let [x1, y1, x2, y2] = detection.xyxy;
-            let class = plots::class_name(&names, detection.class);
-            rows.push_str(&format!(
+            let class = plots::class_name(&self.names, detection.class);
+            self.rows.push_str(&format!(
                 "{},{},{:.5},{x1:.1},{y1:.1},{x2:.1},{y2:.1}\n",
-                quoted(&name),
+                quoted(name),
                 quoted(&class),
                 detection.confidence
             ));
         }
         if settings.save_txt {
             save_txt(
-                &folder.file("labels"),
+                &self.folder.file("labels"),
                 &placement,
                 &detections,
                 settings.save_conf,
             )?;
         }
         if settings.save_crop {
-            save_crops(&folder, &image, &placement, &detections, &names)?;
+            save_crops(&self.folder, &image, &placement, &detections, &self.names)?;
         }
-        if !settings.nosave {
-            let mut drawn = image;
-            plots::draw_detections(&mut drawn, &detections, &names, &style);
-            plots::save(&drawn, &free_path(&folder.file(&name)))?;
+        if settings.nosave {
+            return Ok((None, detections));
         }
-        progress.inc(1);
+        let style = DetectionStyle {
+            line_thickness: u32::try_from(settings.line_thickness).ok(),
+            hide_labels: settings.hide_labels,
+            hide_conf: settings.hide_conf,
+        };
+        let mut drawn = image;
+        plots::draw_detections(&mut drawn, &detections, &self.names, &style);
+        Ok((Some(drawn), detections))
     }
-    progress.clear();
-    if settings.save_csv {
-        let to = folder.file("predictions.csv");
-        std::fs::write(&to, rows).with_context(|| to.display().to_string())?;
-    }
-    say(&format!(
-        "{} pictures, {failed} left out; results in {}",
-        pictures.len(),
-        folder.path().display()
-    ));
-    anyhow::ensure!(
-        failed < pictures.len(),
-        "none of the {failed} pictures could be read"
-    );
-    Ok(())
 }
 
-/// The pictures that a source names: a file, a folder, a pattern or a list (`.txt`, a path a line).
-fn pictures(source: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let path = Path::new(source);
-    let mut found = Vec::new();
-    if path.is_dir() {
-        collect(path, &mut found)?;
-    } else if path
-        .extension()
-        .is_some_and(|suffix| suffix.eq_ignore_ascii_case("txt"))
-        && path.is_file()
-    {
-        let text = std::fs::read_to_string(path).with_context(|| source.to_owned())?;
-        let base = path.parent().unwrap_or(Path::new("."));
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let named = Path::new(line);
-            found.push(if named.exists() {
-                named.to_path_buf()
-            } else {
-                base.join(named)
-            });
-        }
-    } else if source.contains(['*', '?', '[']) {
-        found.extend(
-            glob::glob(source)
-                .with_context(|| format!("--source {source}"))?
-                .filter_map(Result::ok),
-        );
-        found.retain(|path| picture::has_picture_suffix(path));
-    } else if path.is_file() {
-        found.push(path.to_path_buf());
-    } else {
-        let expected =
-            "a picture, a folder, a pattern like \"photos/*.jpg\" or a .txt list of paths";
-        return Err(
-            Error::input("--source", format!("nothing at {source:?}"), expected, "").into(),
-        );
-    }
-    found.sort();
-    if found.is_empty() {
-        let expected = "files ending in bmp, jpg, jpeg, png, tif, tiff or webp";
-        return Err(Error::input(format!("--source {source}"), "no picture", expected, "").into());
-    }
-    Ok(found)
+fn source_is_video(settings: &DetectSettings) -> bool {
+    has_video_suffix(Path::new(&settings.source))
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry?.path();
-        if path.is_file() && picture::has_picture_suffix(&path) {
-            found.push(path);
-        }
-    }
-    Ok(())
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    name.map_or_else(|| "picture".to_owned(), Into::into)
 }
 
 /// `4 persons, 1 bus` in words that need no plural: `person ×4, bus ×1`.

@@ -1,10 +1,13 @@
 //! One module per command.
 
 pub mod bench;
+mod coco;
 pub mod data;
 pub mod detect;
 pub mod devices;
 pub mod inspect;
 pub mod shell;
+mod source;
 pub mod train;
 pub mod val;
+mod video;

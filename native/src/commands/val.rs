@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use burn::tensor::Device;
 use frostline::Error;
 use frostline::data::cache::CacheMode;
 use frostline::data::dataset::{DataConfig, Split};
 use frostline::data::{Batch, Placement};
 use frostline::eval::validate::to_original;
-use frostline::eval::{Detection, ValidateOptions};
+use frostline::eval::{Detection, ValidateOptions, Validation};
+use frostline::model::Folded;
 
+use super::coco;
 use crate::args::{Task, ValSettings};
 use crate::plots;
 use crate::progress::say;
@@ -23,6 +26,8 @@ use crate::training::validation::{print_table, stem, validate};
 
 /// Validation batches that are drawn.
 const DRAWN_BATCHES: usize = 3;
+/// The smallest side of a study, and how much larger the next is.
+const STUDY: (usize, usize) = (256, 128);
 
 /// Validates.
 ///
@@ -37,52 +42,25 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
     ));
     let device = chosen.info.device;
     let (model, names) = trained(&settings.weights, &device)?;
-    let mut model = model.fold();
-    let config = DataConfig::read(&settings.data)?;
-    let split = match settings.task {
-        Task::Train => Split::Train,
-        Task::Val => Split::Val,
-        Task::Test => Split::Test,
+    let mut subject = Subject {
+        model: model.fold(),
+        classes: names.len(),
+        config: DataConfig::read(&settings.data)?,
+        device,
     };
-    let dataset = Arc::new(open(
-        &config,
-        split,
-        settings.imgsz,
-        settings.single_cls,
-        CacheMode::Off,
-        None,
-        false,
-    )?);
-    if !settings.single_cls && dataset.names.len() != names.len() {
-        return Err(Error::input(
-            settings.data.display(),
-            format!("{} classes", dataset.names.len()),
-            format!("the {} of {}", names.len(), settings.weights.display()),
-            "Validate on the data that the weights were trained on, or fine-tune them first",
-        )
-        .into());
+    if settings.task == Task::Study {
+        return study(&mut subject, &settings);
     }
-    let names = dataset.names.clone();
-    let data = ValData::new(
-        dataset,
-        settings.imgsz,
-        settings.batch_size,
-        settings.workers,
-    );
+    let data = subject.data(&settings, settings.imgsz)?;
+    let names = data.dataset.names.clone();
     let folder = RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?;
-    let options = ValidateOptions {
-        conf: settings.conf_thres as f32,
-        iou: settings.iou_thres as f32,
-        max_det: settings.max_det,
-        augment: settings.augment,
-    };
     if settings.save_txt {
         std::fs::create_dir_all(folder.file("labels")).context("the labels folder")?;
     }
+    let draws = settings.task != Task::Speed;
     let mut json = Vec::new();
-    let started = Instant::now();
     let mut see = |number: usize, batch: &Batch, found: &[Vec<Detection>]| {
-        if number < DRAWN_BATCHES {
+        if draws && number < DRAWN_BATCHES {
             plots::plot_batch_labels(
                 &folder.file(&format!("val_batch{number}_labels.jpg")),
                 batch,
@@ -106,37 +84,135 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
                 )?;
             }
             if settings.save_json {
-                json.extend(
-                    original
-                        .iter()
-                        .map(|detection| coco_row(placement, detection)),
-                );
+                let rows = original.iter();
+                json.extend(rows.map(|detection| coco::result(&placement.path, detection)));
             }
         }
         Ok(())
     };
-    let validation = validate(&mut model, &data, None, options, &device, &mut see)?;
-    let per_picture = started.elapsed().as_secs_f64() * 1e3 / data.len().max(1) as f64;
+    let (validation, per_picture_ms) = subject.validate(&settings, &data, &mut see)?;
     print_table(&validation.metrics, &names, settings.verbose);
     say(&format!(
-        "{per_picture:.1} ms a picture, loading and NMS included"
+        "{per_picture_ms:.1} ms a picture, loading and NMS included"
     ));
-    plots::plot_curves(folder.path(), &validation.metrics, &names)?;
-    plots::plot_confusion_matrix(
-        &folder.file("confusion_matrix.png"),
-        &validation.confusion,
-        &names,
-    )?;
-    let metrics = folder.file("metrics.json");
-    std::fs::write(&metrics, serde_json::to_string_pretty(&validation.metrics)?)
-        .with_context(|| metrics.display().to_string())?;
+    if draws {
+        plots::plot_curves(folder.path(), &validation.metrics, &names)?;
+        plots::plot_confusion_matrix(
+            &folder.file("confusion_matrix.png"),
+            &validation.confusion,
+            &names,
+        )?;
+    }
+    let write = |name: &str, text: String| {
+        let to = folder.file(name);
+        std::fs::write(&to, text).with_context(|| to.display().to_string())
+    };
+    let mut metrics = serde_json::to_value(&validation.metrics)?;
+    metrics["ms_per_picture"] = per_picture_ms.into();
+    write("metrics.json", serde_json::to_string_pretty(&metrics)?)?;
     if settings.save_json {
-        let to = folder.file("predictions.json");
-        std::fs::write(&to, serde_json::to_string(&json)?)
-            .with_context(|| to.display().to_string())?;
+        write("predictions.json", serde_json::to_string(&json)?)?;
+        let labels = coco::annotations(&data.dataset);
+        write("annotations.json", serde_json::to_string(&labels)?)?;
     }
     say(&format!("results in {}", folder.path().display()));
     Ok(())
+}
+
+/// What is validated, and where.
+struct Subject {
+    model: Folded,
+    classes: usize,
+    config: DataConfig,
+    device: Device,
+}
+
+impl Subject {
+    /// The pictures, for a side of `imgsz` pixels.
+    fn data(&self, settings: &ValSettings, imgsz: usize) -> anyhow::Result<ValData> {
+        let split = match settings.task {
+            Task::Train => Split::Train,
+            Task::Val | Task::Speed | Task::Study => Split::Val,
+            Task::Test => Split::Test,
+        };
+        let single = settings.single_cls;
+        let dataset = open(
+            &self.config,
+            split,
+            imgsz,
+            single,
+            CacheMode::Off,
+            None,
+            false,
+        )?;
+        if !single && dataset.names.len() != self.classes {
+            return Err(Error::input(
+                settings.data.display(),
+                format!("{} classes", dataset.names.len()),
+                format!("the {} of {}", self.classes, settings.weights.display()),
+                "Validate on the data that the weights were trained on, or fine-tune them first",
+            )
+            .into());
+        }
+        let dataset = Arc::new(dataset);
+        Ok(ValData::new(
+            dataset,
+            imgsz,
+            settings.batch_size,
+            settings.workers,
+        ))
+    }
+
+    /// The figures, and the milliseconds that a picture took.
+    fn validate(
+        &mut self,
+        settings: &ValSettings,
+        data: &ValData,
+        see: &mut dyn FnMut(usize, &Batch, &[Vec<Detection>]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<(Validation, f64)> {
+        let options = ValidateOptions {
+            conf: settings.conf_thres as f32,
+            iou: settings.iou_thres as f32,
+            max_det: settings.max_det,
+            augment: settings.augment,
+        };
+        let started = Instant::now();
+        let validation = validate(&mut self.model, data, None, options, &self.device, see)?;
+        let per_picture_ms = started.elapsed().as_secs_f64() * 1e3 / data.len().max(1) as f64;
+        Ok((validation, per_picture_ms))
+    }
+}
+
+/// Accuracy and time by the side of the input, into `study.csv`.
+fn study(subject: &mut Subject, settings: &ValSettings) -> anyhow::Result<()> {
+    // Data that does not fit leaves no folder.
+    subject.data(settings, settings.imgsz)?;
+    let folder = RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?;
+    let to = folder.file("study.csv");
+    let mut text = "imgsz,precision,recall,mAP_0.5,mAP_0.5:0.95,ms_per_picture\n".to_owned();
+    for imgsz in study_sides(settings.imgsz) {
+        let data = subject.data(settings, imgsz)?;
+        let (validation, ms) = subject.validate(settings, &data, &mut |_, _, _| Ok(()))?;
+        let metrics = &validation.metrics;
+        let (map50, map) = (metrics.map50, metrics.map);
+        say(&format!(
+            "{imgsz} px: mAP50 {map50:.3} mAP50-95 {map:.3}, {ms:.1} ms a picture"
+        ));
+        let (p, r) = (metrics.precision, metrics.recall);
+        writeln!(text, "{imgsz},{p:.5},{r:.5},{map50:.5},{map:.5},{ms:.3}")?;
+        // After every side, so that one who interrupts keeps what there is.
+        std::fs::write(&to, &text).with_context(|| to.display().to_string())?;
+    }
+    say(&format!("results in {}", to.display()));
+    Ok(())
+}
+
+/// The sides of a study up to `largest` pixels, which is one of them.
+fn study_sides(largest: usize) -> Vec<usize> {
+    let (first, apart) = STUDY;
+    let mut sides: Vec<usize> = (first..largest).step_by(apart).collect();
+    sides.push(largest);
+    sides
 }
 
 /// Appends `class cx cy w h [conf]`, relative to the picture.
@@ -165,18 +241,15 @@ pub fn save_txt(
     std::fs::write(&to, text).with_context(|| to.display().to_string())
 }
 
-/// A detection in COCO's results format; the picture's id is its number when its name is one.
-fn coco_row(placement: &Placement, detection: &Detection) -> serde_json::Value {
-    let name = stem(placement);
-    let id = name
-        .parse::<u64>()
-        .map_or_else(|_| serde_json::Value::from(name), serde_json::Value::from);
-    let [x1, y1, x2, y2] = detection.xyxy.map(f64::from);
-    let round = |value: f64, places: f64| (value * places).round() / places;
-    serde_json::json!({
-        "image_id": id,
-        "category_id": detection.class,
-        "bbox": [round(x1, 1e3), round(y1, 1e3), round(x2 - x1, 1e3), round(y2 - y1, 1e3)],
-        "score": round(f64::from(detection.confidence), 1e5),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_study_ends_with_the_side_that_was_asked_for() {
+        assert_eq!(study_sides(640), [256, 384, 512, 640]);
+        assert_eq!(study_sides(512), [256, 384, 512]);
+        assert_eq!(study_sides(416), [256, 384, 416]);
+        assert_eq!(study_sides(64), [64]);
+    }
 }

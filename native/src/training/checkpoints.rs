@@ -13,6 +13,8 @@ use frostline::train::snapshot::SessionRecord;
 use frostline::weights::atomic::write_atomically;
 use frostline::weights::{Checkpoint, Precision};
 
+use super::recovery::check_held;
+
 /// The files of a run.
 #[derive(Debug, Clone)]
 pub struct Checkpoints {
@@ -39,7 +41,7 @@ impl Checkpoints {
     /// Writes `last`.
     ///
     /// # Errors
-    /// When the device or the disk fails.
+    /// When the device or the disk fails, or a weight has grown beyond all bounds.
     pub fn save_last(
         &self,
         session: &mut Session,
@@ -47,6 +49,7 @@ impl Checkpoints {
         record: impl FnOnce(SessionRecord) -> RunRecord,
     ) -> anyhow::Result<()> {
         let (tensors, part) = read_sync(session.snapshot(next_epoch))?;
+        check_held(&tensors)?;
         let record = record(part);
         let mut metadata = BTreeMap::new();
         metadata.insert(RUN.to_owned(), serde_json::to_string(&record)?);
@@ -73,8 +76,10 @@ impl Checkpoints {
         fitness: f64,
         to: &Path,
     ) -> anyhow::Result<()> {
+        let tensors = read_sync(model.state_dict())?;
+        check_held(&tensors)?;
         let checkpoint = Checkpoint {
-            tensors: read_sync(model.state_dict())?,
+            tensors,
             names: Some(self.names.clone()),
             architecture: Some(model.architecture().clone()),
             metadata: BTreeMap::new(),

@@ -11,6 +11,7 @@ use frostline::data::resize::Purpose;
 use frostline::data::transform::{TrainTransform, batch, order, rng_for, val_sample};
 use frostline::data::{Batch, Source};
 use frostline::train::Hyp;
+use frostline::train::record::Batches;
 use frostline::{Error, Result};
 
 use crate::loader::Loader;
@@ -94,10 +95,7 @@ impl TrainData {
         seed: u64,
         workers: usize,
     ) -> Self {
-        let rect = rect.then(|| {
-            let sizes: Vec<[usize; 2]> = dataset.items.iter().map(|item| item.size).collect();
-            Arc::new(RectBatches::new(&sizes, imgsz, batch_size, 32, 0.0))
-        });
+        let rect = rect.then(|| rectangles(&dataset, imgsz, batch_size));
         let transform = TrainTransform {
             imgsz,
             hyp: hyp.clone(),
@@ -113,6 +111,22 @@ impl TrainData {
             seed,
             workers,
         }
+    }
+
+    /// The same pictures in batches of another size.
+    pub fn in_batches_of(&self, batch_size: usize) -> Self {
+        let mut data = self.clone();
+        data.batch_size = batch_size;
+        if data.transform.rect.is_some() {
+            data.transform.rect = Some(rectangles(&self.dataset, self.transform.imgsz, batch_size));
+        }
+        data
+    }
+
+    /// How an epoch is cut, in batches of `size` pictures.
+    pub fn cut(&self, size: usize) -> Batches {
+        let count = self.dataset.items.len().div_ceil(size);
+        Batches { count, size }
     }
 
     /// Batches per epoch.
@@ -197,6 +211,12 @@ impl TrainData {
         data.transform.augment = count > 1;
         ViewData { data }
     }
+}
+
+/// Batches of like shape.
+fn rectangles(dataset: &Dataset, imgsz: usize, batch_size: usize) -> Arc<RectBatches> {
+    let sizes: Vec<[usize; 2]> = dataset.items.iter().map(|item| item.size).collect();
+    Arc::new(RectBatches::new(&sizes, imgsz, batch_size, 32, 0.0))
 }
 
 /// The training pictures of a run that keeps features: each in fixed views, so that what is computed
@@ -297,6 +317,7 @@ pub struct ValData {
     /// The pictures.
     pub dataset: Arc<Dataset>,
     rect: Arc<RectBatches>,
+    imgsz: usize,
     workers: usize,
 }
 
@@ -308,8 +329,15 @@ impl ValData {
         Self {
             dataset,
             rect,
+            imgsz,
             workers,
         }
+    }
+
+    /// The same pictures in batches of another size.
+    pub fn in_batches_of(&self, batch_size: usize) -> Self {
+        let (dataset, imgsz) = (Arc::clone(&self.dataset), self.imgsz);
+        Self::new(dataset, imgsz, batch_size, self.workers)
     }
 
     /// Number of batches.

@@ -14,6 +14,7 @@ use frostline::train::{Session, StepReport};
 
 use super::data::ViewData;
 use super::features::Subject;
+use super::recovery::Trouble;
 use super::run::{DRAWN_BATCHES, Progression, Run};
 use crate::interrupt;
 use crate::plots;
@@ -180,7 +181,7 @@ impl Run<'_> {
         progress.inc(1);
         let interrupted = interrupt::requested();
         if interrupted || at.read_at.elapsed() >= READ_EVERY || at.batch == self.train.batches() {
-            self.read_losses(at)?;
+            self.read_losses(session, at)?;
             let mean = at.loss_sums.map(|sum| sum / at.batch as f64);
             progress.set_message(format!(
                 "box {:.4} obj {:.4} cls {:.4}",
@@ -197,7 +198,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// When one is not a number.
-    fn read_losses(&self, at: &mut Progression) -> anyhow::Result<()> {
+    fn read_losses(&self, session: &Session, at: &mut Progression) -> anyhow::Result<()> {
         let unread = std::mem::take(&mut at.unread);
         at.read_at = Instant::now();
         if unread.is_empty() {
@@ -207,15 +208,14 @@ impl Run<'_> {
         let items: Vec<f64> = Tensor::cat(unread, 0).try_into_data()?.iter().collect();
         for (step, items) in items.chunks_exact(at.loss_sums.len()).enumerate() {
             if items.iter().any(|item| !item.is_finite()) {
-                anyhow::bail!(
-                    "epoch {}, batch {}: found a loss of {items:?}, expected finite numbers. \
-                     Lower the rate with --hyp-set lr0={}; the state before this epoch is in {}",
-                    at.epoch + 1,
-                    first + step + 1,
-                    self.hyp.lr0 / 10.0,
-                    self.files.last().display()
-                );
+                let step = first + step + 1;
+                let trouble =
+                    format!("the losses of step {step} are {items:?}, which are no numbers");
+                return Err(Trouble::Diverged(trouble).into());
             }
+            let now = session.iteration() - (at.batch - first) + step;
+            self.log
+                .step(at.epoch, first + step, items, &session.schedule().at(now))?;
             for (sum, item) in at.loss_sums.iter_mut().zip(items) {
                 *sum += item;
             }

@@ -5,6 +5,8 @@ pub mod data;
 mod epoch;
 pub mod features;
 mod foretold;
+mod log;
+mod recovery;
 pub mod run;
 pub mod start;
 pub mod validation;

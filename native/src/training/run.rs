@@ -22,9 +22,11 @@ use super::data::{TrainData, ValData, open};
 use super::epoch::StageCache;
 use super::features::{Keeping, Subject};
 use super::foretold::{Foretold, Truth};
+use super::log::StepLog;
+use super::recovery::{Trouble, caught};
 use super::start::start;
 use super::validation::{print_table, validate, validate_kept};
-use crate::args::{FeatureMode, TrainSettings};
+use crate::args::{BATCH_SIZE, FeatureMode, TrainSettings};
 use crate::forecast;
 use crate::interrupt::{self, Interrupted};
 use crate::memory::PeakGrowth;
@@ -41,8 +43,8 @@ pub(super) struct Progression {
     pub(super) epoch: usize,
     pub(super) batch: usize,
     pub(super) loss_sums: [f64; 3],
-    best_fitness: Option<f64>,
-    best_epoch: usize,
+    pub(super) best_fitness: Option<f64>,
+    pub(super) best_epoch: usize,
     pub(super) class_map: Vec<f64>,
     /// Losses of steps that nobody has read yet: a read waits for the device.
     pub(super) unread: Vec<Tensor<1>>,
@@ -50,21 +52,43 @@ pub(super) struct Progression {
     pub(super) meter: Meter,
 }
 
+impl Progression {
+    /// At the start, with `classes` classes.
+    pub(super) fn new(classes: usize) -> Self {
+        Self {
+            epoch: 0,
+            batch: 0,
+            loss_sums: [0.0; 3],
+            best_fitness: None,
+            best_epoch: 0,
+            class_map: vec![0.0; classes],
+            unread: vec![],
+            read_at: Instant::now(),
+            meter: Meter::start(),
+        }
+    }
+}
+
 pub(super) struct Run<'a> {
     pub(super) settings: &'a TrainSettings,
     pub(super) hyp: Hyp,
     nominal: usize,
+    /// Pictures per batch in force.
+    pub(super) batch_size: usize,
+    /// How often the rate was lowered.
+    pub(super) tries: usize,
     pub(super) names: Vec<String>,
     pub(super) folder: RunFolder,
     pub(super) files: Checkpoints,
     pub(super) train: TrainData,
     pub(super) val: ValData,
     pub(super) keeping: Option<Keeping>,
-    device: Device,
+    pub(super) device: Device,
     /// What computes, for those who keep what was computed.
     pub(super) computed_by: String,
     started: Instant,
     foretold: Option<Foretold>,
+    pub(super) log: StepLog,
 }
 
 /// Trains by `settings`.
@@ -151,26 +175,27 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         Some(keeping) => subject.first_bytes(keeping)?,
         None => 0,
     };
+    let in_force = resumed.as_ref().and_then(|(.., (_, record))| record.batch);
+    let asked_now = settings.resume.as_ref().and_then(|from| from.batch_size);
+    let asked = asked_now
+        .or(in_force)
+        .or(settings.batch_size)
+        .unwrap_or_else(|| most_pictures(settings, train_set.items.len()));
     // Only now, so that a run which cannot start leaves no folder.
     let folder = match &resumed {
         Some((folder, ..)) => folder.clone(),
         None => RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?,
     };
-    let train = TrainData::new(
+    let mut train = TrainData::new(
         Arc::clone(&train_set),
         &settings.hyp,
         settings.imgsz,
         settings.rect,
-        settings.batch_size,
+        asked,
         settings.seed,
         settings.workers,
     );
-    let val = ValData::new(
-        val_set,
-        settings.imgsz,
-        settings.batch_size * 2,
-        settings.workers,
-    );
+    let mut val = ValData::new(val_set, settings.imgsz, asked * 2, settings.workers);
 
     let (optimizer, hyp, nominal) = match &resumed {
         // hyp.yaml of the run holds what was chosen then.
@@ -178,23 +203,24 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
             record.optimizer,
             Hyp {
                 lr0: record.lr0,
+                warmup_bias_lr: settings.hyp.warmup_bias_lr * (record.lr0 / settings.hyp.lr0),
                 ..settings.hyp.clone()
             },
             record.nominal,
         ),
         None => {
-            let nominal = nominal_batch(settings, train.batches());
-            let pictures = settings.epochs * train.batches() * settings.batch_size;
+            let nominal = nominal_batch(settings, train.batches(), asked);
+            let pictures = settings.epochs * train.batches() * asked;
             let (optimizer, hyp) =
                 choose_optimizer(settings, &plan, model.architecture(), pictures / nominal);
             (optimizer, hyp, nominal)
         }
     };
-    let session_config = SessionConfig {
+    let mut session_config = SessionConfig {
         hyp: hyp.clone(),
         epochs: settings.epochs,
         batches: train.batches(),
-        batch: settings.batch_size,
+        batch: asked,
         nominal,
         imgsz: settings.imgsz,
         optimizer,
@@ -213,7 +239,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
                 freeze_norms: settings.freeze_bn,
                 optimizer,
                 imgsz: settings.imgsz,
-                batch_size: settings.batch_size,
+                batch_size: asked,
                 device: &device_id,
                 kept: keeping.is_some(),
             },
@@ -223,61 +249,25 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
             ),
             kept_bytes,
             memory,
+            settings.batch_size.is_none() && resumed.is_none(),
         )?
     };
+    let batch_size = (foretold.as_ref()).map_or(asked, |foretold| foretold.batch_size);
+    if batch_size != asked {
+        train = train.in_batches_of(batch_size);
+        val = val.in_batches_of(2 * batch_size);
+        session_config.batch = batch_size;
+        session_config.batches = train.batches();
+    }
     let mut session = Session::new(model, plan, session_config, &device);
 
     let files = Checkpoints::new(folder.weights()?, names.clone());
-    let mut at = Progression {
-        epoch: 0,
-        batch: 0,
-        loss_sums: [0.0; 3],
-        best_fitness: None,
-        best_epoch: 0,
-        class_map: vec![0.0; names.len()],
-        unread: vec![],
-        read_at: Instant::now(),
-        meter: Meter::start(),
-    };
-    let results = match &resumed {
-        Some((_, path, (checkpoint, record))) => {
-            session.restore(&checkpoint.tensors, &record.session)?;
-            at = Progression {
-                epoch: record.session.next_epoch,
-                batch: record.next_batch,
-                loss_sums: record.loss_sums,
-                best_fitness: record.best_fitness,
-                best_epoch: record.best_epoch,
-                class_map: record.class_map.clone(),
-                ..at
-            };
-            say(&format!(
-                "resuming {} at epoch {}, batch {}",
-                path.display(),
-                at.epoch + 1,
-                at.batch + 1
-            ));
-            Results::resume(folder.file("results.csv"), at.epoch)?
-        }
-        None => {
-            std::fs::write(folder.file("hyp.yaml"), hyp.to_yaml())?;
-            std::fs::write(folder.file("opt.yaml"), settings.to_yaml()?)?;
-            if !settings.noplots {
-                let labels: Vec<Label> = train_set
-                    .items
-                    .iter()
-                    .flat_map(|item| item.labels.iter().copied())
-                    .collect();
-                plots::plot_labels(&folder.file("labels.jpg"), &labels, &names)?;
-            }
-            Results::create(folder.file("results.csv"))?
-        }
-    };
-    say(&format!("writing to {}", folder.path().display()));
-    let run = Run {
+    let mut run = Run {
         settings,
         hyp,
         nominal,
+        batch_size,
+        tries: 0,
         names,
         folder,
         files,
@@ -288,8 +278,48 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         computed_by,
         started: Instant::now(),
         foretold,
+        log: StepLog::open(settings.log.as_ref())?,
     };
-    run.epochs(&mut session, &mut at, results)
+    let mut at = Progression::new(run.names.len());
+    let mut results = match resumed {
+        Some((_, path, (checkpoint, record))) => {
+            at = run.restore(&mut session, &checkpoint, record)?;
+            say(&format!(
+                "resuming {} at epoch {}, batch {}",
+                path.display(),
+                at.epoch + 1,
+                at.batch + 1
+            ));
+            Results::resume(run.folder.file("results.csv"), at.epoch)?
+        }
+        None => {
+            run.write_settings()?;
+            Results::create(run.folder.file("results.csv"))?
+        }
+    };
+    say(&format!("writing to {}", run.folder.path().display()));
+    loop {
+        match caught(|| run.epochs(&mut session, &mut at, &mut results)) {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let trouble = Trouble::of(error)?;
+                (session, at) = run.recover(session, &trouble, &at)?;
+                results = Results::resume(run.folder.file("results.csv"), at.epoch)?;
+            }
+        }
+    }
+}
+
+/// Pictures per batch when memory alone sets a limit: no more than an optimizer step takes, for more would only mean
+/// fewer steps, and no more than there are.
+fn most_pictures(settings: &TrainSettings, pictures: usize) -> usize {
+    let usual = pictures.div_ceil(BATCH_SIZE);
+    let step = match settings.nominal_batch {
+        Some(nominal) => nominal,
+        None if settings.reference_schedule => NOMINAL,
+        None => choice::nominal_batch(settings.epochs, usual, BATCH_SIZE),
+    };
+    step.min(pictures).max(1)
 }
 
 /// Optimizer and hyperparameters: a person's, or what gets furthest when nobody chose.
@@ -315,14 +345,14 @@ fn choose_optimizer(
 }
 
 /// Pictures per optimizer step: a person's, the reference's 64, or one batch in a short run.
-fn nominal_batch(settings: &TrainSettings, batches: usize) -> usize {
+fn nominal_batch(settings: &TrainSettings, batches: usize, batch_size: usize) -> usize {
     if let Some(nominal) = settings.nominal_batch {
         return nominal;
     }
     if settings.reference_schedule {
         return NOMINAL;
     }
-    let nominal = choice::nominal_batch(settings.epochs, batches, settings.batch_size);
+    let nominal = choice::nominal_batch(settings.epochs, batches, batch_size);
     if nominal < NOMINAL {
         say(&format!(
             "short run: an optimizer step per batch of {nominal} instead of per {NOMINAL} pictures"
@@ -352,11 +382,24 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
 }
 
 impl Run<'_> {
+    /// Writes what the run was told, and draws what it learns from.
+    fn write_settings(&self) -> anyhow::Result<()> {
+        std::fs::write(self.folder.file("hyp.yaml"), self.hyp.to_yaml())?;
+        std::fs::write(self.folder.file("opt.yaml"), self.settings.to_yaml()?)?;
+        if self.settings.noplots {
+            return Ok(());
+        }
+        let items = self.train.dataset.items.iter();
+        let labels: Vec<Label> = items.flat_map(|item| item.labels.iter().copied()).collect();
+        plots::plot_labels(&self.folder.file("labels.jpg"), &labels, &self.names)?;
+        Ok(())
+    }
+
     fn epochs(
         &self,
         session: &mut Session,
         at: &mut Progression,
-        mut results: Results,
+        results: &mut Results,
     ) -> anyhow::Result<()> {
         let loss = DetectionLoss::new(session.model.architecture(), &self.hyp, self.settings.imgsz);
         if at.epoch == 0 && at.batch == 0 && !self.settings.nosave {
@@ -424,6 +467,7 @@ impl Run<'_> {
                 self.settings.epochs,
                 self.started.elapsed().as_secs_f64(),
             ));
+            self.log.epoch(&row)?;
             results.append(row)?;
             at.epoch += 1;
             at.batch = 0;
@@ -485,7 +529,7 @@ impl Run<'_> {
         Err(Interrupted.into())
     }
 
-    fn save(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
+    pub(super) fn save(&self, session: &mut Session, at: &Progression) -> anyhow::Result<()> {
         let optimizer = session.config().optimizer;
         let record = |part: SessionRecord| RunRecord {
             session: part,
@@ -497,6 +541,7 @@ impl Run<'_> {
             lr0: self.hyp.lr0,
             optimizer,
             nominal: self.nominal,
+            batch: Some(self.batch_size),
             views: self.keeping.map(|keeping| keeping.views),
         };
         self.files.save_last(session, at.epoch, record)
@@ -561,6 +606,10 @@ impl Run<'_> {
             epochs.saturating_sub(1),
             fitness,
             &self.files.last(),
+        )?;
+        self.log.event(
+            "end",
+            serde_json::json!({ "epochs": epochs, "best_epoch": best_epoch, "fitness": fitness }),
         )?;
         let hours = self.started.elapsed().as_secs_f64() / 3600.0;
         say(&format!(

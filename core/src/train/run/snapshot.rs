@@ -90,6 +90,7 @@ impl Run {
             lr0: self.plan.config.hyp.lr0,
             optimizer: self.plan.config.optimizer,
             nominal: self.plan.config.nominal,
+            batch: Some(self.plan.config.batch),
             views: self.plan.views,
         };
         let unwritable = |error| Error::input(PLACE, error, "text as JSON", "");
