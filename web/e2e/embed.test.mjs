@@ -17,6 +17,7 @@ before(async () => {
   host = await serve({
     pages: {
       "/element": element('freeze="24" size="s" lang="ko" theme="dark"'),
+      "/train": element('view="train" freeze="24" imgsz="128" batch="8" device="cpu" lang="en"'),
       "/plain": page(`<iframe title="lab" sandbox="allow-scripts allow-same-origin" src="${lab.origin}/embed.html?freeze=5" width="800" height="600"></iframe>`),
     },
     // Nothing of its own runs; only the lab's script and frame are let in.
@@ -37,12 +38,12 @@ async function open(path) {
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   await page.addInitScript(() => {
     window.heard = [];
-    for (const type of ["frostline:ready", "frostline:plan"]) {
+    for (const type of ["frostline:ready", "frostline:plan", "frostline:epoch", "frostline:done"]) {
       window.addEventListener(type, ({ detail }) => window.heard.push({ type, ...detail }));
     }
   });
   await page.goto(host.origin + path);
-  await page.frameLocator("iframe").locator("#frost-line").waitFor();
+  await page.frameLocator("iframe").locator("#frost-line").waitFor({ timeout: 60_000 });
   const frame = page.frames().find((frame) => frame.url().startsWith(lab.origin));
   return { page, frame, context, errors };
 }
@@ -110,5 +111,22 @@ test("the address of the embedded page stays", async () => {
   await lineAt(frame, 3);
   await frame.waitForTimeout(600);
   assert.ok(frame.url().endsWith("embed.html?freeze=5"));
+  await context.close();
+});
+
+test("an embedded lab trains, and tells the page around it how it goes", async () => {
+  const { page, frame, context, errors } = await open("/train");
+  await page.waitForFunction(() => window.heard.some(({ type, view }) => type === "frostline:ready" && view === "train"));
+  await frame.locator("#take-shipped").click();
+  await frame.locator("#epochs").fill("2");
+  await frame.locator("#train-start").click({ timeout: 60_000 });
+  await page.waitForFunction(() => window.heard.some(({ type }) => type === "frostline:done"), null, { timeout: 120_000 });
+  const heard = await page.evaluate(() => window.heard.filter(({ type }) => /epoch|done/.test(type)));
+  const epochs = heard.filter(({ type }) => type === "frostline:epoch");
+  assert.deepEqual(epochs.map(({ epoch }) => epoch), [0, 1]);
+  for (const { loss, map50 } of epochs) assert.ok(loss > 0 && map50 >= 0 && map50 <= 1);
+  const done = heard.find(({ type }) => type === "frostline:done");
+  assert.deepEqual([done.epochs, done.stopped, done.frozenHolds], [2, false, true]);
+  assert.deepEqual(errors, []);
   await context.close();
 });
