@@ -23,7 +23,7 @@ const NAME_LETTERS: usize = 60;
 pub struct Picture {
     /// Never used twice in a set.
     pub id: u32,
-    /// Its file's name, unique in the set.
+    /// Its file's name, unique among those of its use.
     pub name: String,
     /// What it is for.
     pub split: Use,
@@ -153,10 +153,7 @@ impl DataSet {
                 joined.len() - 1
             }));
         }
-        let mut names: HashSet<String> = self
-            .pictures()
-            .map(|picture| picture.name.clone())
-            .collect();
+        let mut names = Names::of(self.pictures());
         let Count { train, mut val } = self.count();
         let mut all = train + val;
         let mut change = self.change();
@@ -169,8 +166,7 @@ impl DataSet {
                 Use::Train
             });
             val += usize::from(split == Use::Val);
-            let name = unique(&new.name, &names);
-            names.insert(name.clone());
+            let name = names.take(split, &new.name);
             let boxes = new.boxes.into_iter();
             let boxes = boxes.filter_map(|found| {
                 Some(LabelBox {
@@ -216,47 +212,44 @@ impl DataSet {
         self.apply(change)
     }
 
-    /// Says what pictures are for.
+    /// Says what pictures are for. One whose name is taken there gets a number.
     pub fn set_split(&mut self, ids: &[u32], split: Use) -> Touched {
+        let others = self.pictures().filter(|picture| !ids.contains(&picture.id));
+        let mut names = Names::of(others);
         let mut change = self.change();
         for id in ids {
-            let Some(before) = self.pictures.get(id) else {
-                continue;
-            };
-            let after = Picture {
-                split,
-                ..before.clone()
-            };
-            change.set(*id, Some(before.clone()), Some(after));
+            if let Some(before) = self.pictures.get(id) {
+                let name = names.take(split, &before.name);
+                let after = Picture {
+                    name,
+                    split,
+                    ..before.clone()
+                };
+                change.set(*id, Some(before.clone()), Some(after));
+            }
         }
         self.apply(change)
     }
 
     /// Divides all pictures anew: every fourth by name is validated on.
     pub fn divide(&mut self) -> Touched {
-        let mut order: Vec<(String, u32)> = self
-            .pictures()
-            .map(|picture| (picture.name.clone(), picture.id))
-            .collect();
-        order.sort();
+        let mut order: Vec<&Picture> = self.pictures().collect();
+        order.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        let mut names = Names::default();
         let mut change = self.change();
-        for (place, (_, id)) in order.iter().enumerate() {
-            let Some(before) = self.pictures.get(id) else {
-                continue;
-            };
+        for (place, before) in order.into_iter().enumerate() {
             let split = if place % VAL_SHARE == VAL_SHARE - 1 {
                 Use::Val
             } else {
                 Use::Train
             };
-            change.set(
-                *id,
-                Some(before.clone()),
-                Some(Picture {
-                    split,
-                    ..before.clone()
-                }),
-            );
+            let name = names.take(split, &before.name);
+            let after = Picture {
+                name,
+                split,
+                ..before.clone()
+            };
+            change.set(before.id, Some(before.clone()), Some(after));
         }
         self.apply(change)
     }
@@ -439,21 +432,31 @@ fn count(splits: impl Iterator<Item = Use>) -> Count {
     count
 }
 
-/// A name that no other picture has: `owl.jpg`, `owl (2).jpg`, …
-fn unique(name: &str, taken: &HashSet<String>) -> String {
-    if !taken.contains(name) {
-        return name.to_owned();
+/// Names of pictures that are taken, for each use: as two folders may hold files of one name.
+#[derive(Debug, Default)]
+struct Names(HashSet<(Use, String)>);
+
+impl Names {
+    fn of<'a>(pictures: impl Iterator<Item = &'a Picture>) -> Self {
+        Self(
+            pictures
+                .map(|picture| (picture.split, picture.name.clone()))
+                .collect(),
+        )
     }
-    let (stem, ending) = match name.rsplit_once('.') {
-        Some((stem, ending)) => (stem, format!(".{ending}")),
-        None => (name, String::new()),
-    };
-    let mut number = 2;
-    loop {
-        let name = format!("{stem} ({number}){ending}");
-        if !taken.contains(&name) {
-            return name;
+
+    /// A name that no other picture of this use has: `owl.jpg`, `owl (2).jpg`, …
+    fn take(&mut self, split: Use, name: &str) -> String {
+        let (stem, ending) = match name.rsplit_once('.') {
+            Some((stem, ending)) => (stem, format!(".{ending}")),
+            None => (name, String::new()),
+        };
+        let mut free = name.to_owned();
+        let mut number = 2;
+        while !self.0.insert((split, free.clone())) {
+            free = format!("{stem} ({number}){ending}");
+            number += 1;
         }
-        number += 1;
+        free
     }
 }

@@ -48,8 +48,25 @@ fn pictures_come_in_with_classes_by_name_and_names_of_their_own() {
             )
         })
         .collect();
-    // The eighth class was none of that set.
+    // The eighth class was none of that set; the second one is for validation, where the name is free.
     assert_eq!(found, [("0 (2).jpg", vec![1, 2]), ("0 (3).jpg", vec![])]);
+    set.set_split(&ids, Use::Val);
+    let names: Vec<&str> = ids
+        .iter()
+        .map(|id| &*set.picture(*id).unwrap().name)
+        .collect();
+    assert_eq!(names, ["0 (2).jpg", "0 (3).jpg"]);
+    let first = set.pictures().next().unwrap().id;
+    set.set_split(&[first], Use::Val);
+    assert_eq!(set.picture(first).unwrap().name, "0.jpg");
+    set.add(
+        &[],
+        vec![NewPicture {
+            split: Some(Use::Val),
+            ..new("0.jpg", &[])
+        }],
+    );
+    assert_eq!(set.pictures().next_back().unwrap().name, "0 (4).jpg");
     let owls = set.boxes_by_class()[0];
     assert_eq!(owls.train + owls.val, 4);
 }
