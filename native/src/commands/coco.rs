@@ -71,7 +71,7 @@ mod tests {
     fn a_box_is_its_corner_and_its_size_in_pixels() {
         let detection = Detection {
             xyxy: [10.0, 20.5, 40.0, 60.0],
-            confidence: 0.912_345,
+            confidence: 0.912_352,
             class: 2,
         };
         let row = result(Path::new("set/000042.jpg"), &detection);

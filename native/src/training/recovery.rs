@@ -11,16 +11,20 @@ use anyhow::{Context, ensure};
 use frostline::model::Yolov5;
 use frostline::train::Session;
 use frostline::train::record::RunRecord;
+use frostline::train::start::Start;
 use frostline::weights::{Checkpoint, StateDict};
 
 use super::checkpoints::read_last;
 use super::run::{Progression, Run};
+use super::start::start;
 use crate::progress::say;
 
 /// What the rate is multiplied by when a loss is no number.
 const LOWER: f64 = 0.25;
 /// How often a run goes on at a lower rate.
 const TRIES: usize = 4;
+/// How often it does so from its last snapshot; after that from its start.
+const FROM_SNAPSHOT: usize = 2;
 /// What weights are shared in ends here.
 const LARGEST_HALF: f32 = 65504.0;
 /// Tensors of a snapshot that are no weights of the network, which are kept in full precision.
@@ -205,10 +209,20 @@ impl Run<'_> {
         config.batch = self.batch_size;
         config.batches = self.train.batches();
         config.hyp = self.hyp.clone();
-        let network = Yolov5::new(architecture, self.settings.seed, &self.device);
-        let mut session = Session::new(network, plan, config, &self.device);
-        let (checkpoint, record) = read_last(&last)?;
-        let there = self.restore(&mut session, &checkpoint, record)?;
+        let (mut session, there) = if self.tries > FROM_SNAPSHOT {
+            // The snapshot itself is spoiled: what learnt at too high a rate does not come back.
+            let classes = self.names.len();
+            let dataset = &*self.train.dataset;
+            let Start { model, .. } = start(self.settings, classes, dataset, &self.device)?;
+            let session = Session::new(model, plan, config, &self.device);
+            (session, Progression::new(classes))
+        } else {
+            let network = Yolov5::new(architecture, self.settings.seed, &self.device);
+            let mut session = Session::new(network, plan, config, &self.device);
+            let (checkpoint, record) = read_last(&last)?;
+            let there = self.restore(&mut session, &checkpoint, record)?;
+            (session, there)
+        };
         say(&format!(
             "{place}: {trouble}. Going on from epoch {}, batch {} with {does}",
             there.epoch + 1,
