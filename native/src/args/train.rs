@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use frostline::freeze::{FeaturePrecision, FreezeSpec};
-use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
+use frostline::train::{FreezeNorms, Hyp, OptimizerKind, RateFactors};
 use frostline::{Error, Result};
 
 use super::shipped;
@@ -101,6 +101,10 @@ pub struct RawTrain {
     /// SGD, Adam or AdamW
     #[arg(long, default_value_t, help_heading = "Training")]
     optimizer: OptimizerKind,
+    /// Learning rate of groups of modules as a factor on the usual one: backbone=0.1,neck=0.5, 0-4=0.01,
+    /// 'model.24.m.*=2'; groups as in --freeze, a number is one module
+    #[arg(long, value_name = "GROUP=FACTOR,…", help_heading = "Training")]
+    lr_factor: Option<RateFactors>,
     /// Cosine instead of linear learning rate
     #[arg(long, help_heading = "Training")]
     cos_lr: bool,
@@ -297,6 +301,7 @@ impl RawTrain {
             project: self.project,
             name: self.name,
             exist_ok: self.exist_ok,
+            lr_factor: self.lr_factor.unwrap_or_default(),
             cos_lr: self.cos_lr,
             patience: self.patience,
             freeze,

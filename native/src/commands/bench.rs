@@ -287,6 +287,7 @@ fn config(settings: &BenchSettings) -> SessionConfig {
         optimizer: settings.optimizer,
         cosine: false,
         freeze_norms: settings.freeze_bn,
+        rate_factors: std::collections::BTreeMap::new(),
         reference_schedule: false,
     }
 }

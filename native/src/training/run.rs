@@ -1,5 +1,6 @@
 //! The run itself: epochs of steps, validation, checkpoints, and what is said about them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -142,6 +143,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         architecture: model.architecture(),
         dataset: &train_set,
     };
+    let rate_factors = settings.lr_factor.resolve(model.architecture(), &plan)?;
     let keeping = match &resumed {
         None => subject.decide()?,
         Some((_, _, (_, record))) => subject.decide_again(record.views)?,
@@ -200,6 +202,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         optimizer,
         cosine: settings.cos_lr,
         freeze_norms: settings.freeze_bn,
+        rate_factors,
         reference_schedule: settings.reference_schedule,
     };
     say_plan(&plan, &model, &session_config);
@@ -339,6 +342,9 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
     if leads && config.freeze_norms == FreezeNorms::Drift {
         say("statistics drift: frozen modules run as in training, with nothing folded");
     }
+    for line in factor_lines(&config.rate_factors) {
+        say(&line);
+    }
     say(&format!(
         "{} · {} epochs of {} batches of {} · {} px · lr0 {} · step per {} pictures",
         config.optimizer,
@@ -349,6 +355,16 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
         config.hyp.lr0,
         config.nominal
     ));
+}
+
+/// How many parameter tensors learn at which part of the rate.
+fn factor_lines(factors: &BTreeMap<String, f64>) -> Vec<String> {
+    let mut values: Vec<f64> = factors.values().copied().collect();
+    values.sort_by(f64::total_cmp);
+    let of_one = values.chunk_by(|a, b| a == b);
+    of_one
+        .map(|same| format!("{} tensors learn at {} times the rate", same.len(), same[0]))
+        .collect()
 }
 
 impl Run<'_> {
