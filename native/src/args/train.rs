@@ -82,6 +82,9 @@ pub struct RawTrain {
     /// Treat all classes as one
     #[arg(long, help_heading = "Data")]
     single_cls: bool,
+    /// Keep the classes of the weights: Detect grows by those that only the data has
+    #[arg(long, conflicts_with = "single_cls", help_heading = "Data")]
+    keep_classes: bool,
     /// Loader threads, at most one per core
     #[arg(long, default_value_t = 8, value_name = "N", help_heading = "Data")]
     workers: usize,
@@ -223,6 +226,14 @@ impl RawTrain {
                 "Add --cfg yolov5n, or name weights",
             ));
         }
+        if self.keep_classes && weights.is_none() {
+            return Err(Error::input(
+                "--keep-classes",
+                "no weights",
+                "weights whose classes are kept",
+                "Name them with --weights",
+            ));
+        }
         let data = match &self.data {
             Some(path) => shipped::find_named(path),
             None => shipped::find(shipped::DATA),
@@ -296,6 +307,7 @@ impl RawTrain {
             device: self.device.parse()?,
             multi_scale: self.multi_scale,
             single_cls: self.single_cls,
+            keep_classes: self.keep_classes,
             optimizer: self.optimizer,
             workers: values::workers(self.workers),
             project: self.project,

@@ -52,6 +52,10 @@ pub struct TrainSettings {
     pub device: DeviceChoice,
     pub multi_scale: bool,
     pub single_cls: bool,
+    /// Keep the classes of the weights beside those of the data.
+    #[serde(default)]
+    pub keep_classes: bool,
+    pub optimizer: OptimizerKind,
     /// Loader threads; 0 loads on the training thread.
     pub workers: usize,
     pub project: PathBuf,

@@ -53,7 +53,9 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         None,
         false,
     )?);
-    if !settings.single_cls && dataset.names.len() != names.len() {
+    // A network that keeps the classes of older weights has those that the data does not name at the end.
+    let grown = names.len() > dataset.names.len() && names.starts_with(&dataset.names);
+    if !settings.single_cls && !grown && dataset.names.len() != names.len() {
         return Err(Error::input(
             settings.data.display(),
             format!("{} classes", dataset.names.len()),
@@ -62,7 +64,11 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         )
         .into());
     }
-    let names = dataset.names.clone();
+    let names = if grown && !settings.single_cls {
+        names
+    } else {
+        dataset.names.clone()
+    };
     let data = ValData::new(
         dataset,
         settings.imgsz,

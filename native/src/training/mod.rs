@@ -5,6 +5,7 @@ pub mod data;
 mod epoch;
 pub mod features;
 mod foretold;
+mod kept_classes;
 pub mod run;
 pub mod start;
 pub mod validation;

@@ -23,6 +23,7 @@ use super::data::{TrainData, ValData, open};
 use super::epoch::StageCache;
 use super::features::{Keeping, Subject};
 use super::foretold::{Foretold, Truth};
+use super::kept_classes;
 use super::start::start;
 use super::validation::{print_table, validate, validate_kept};
 use crate::args::{FeatureMode, TrainSettings};
@@ -123,18 +124,22 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         cache_folder,
         false,
     )?);
-    let names = train_set.names.clone();
-
     let memory = PeakGrowth::start();
-    let (model, plan) = match &resumed {
+    let (model, plan, names, keep) = match &resumed {
         None => {
-            let Start { model, plan, .. } = start(settings, names.len(), &*train_set, &device)?;
-            (model, plan)
+            let begun = start(settings, &train_set.names, &*train_set, &device)?;
+            let Start { model, plan, .. } = begun.start;
+            (model, plan, begun.names, begun.keep)
         }
         Some((_, path, (checkpoint, _))) => {
+            let names = match &checkpoint.names {
+                Some(names) if settings.keep_classes => names.clone(),
+                _ => train_set.names.clone(),
+            };
             let architecture = super::start::architecture_of(checkpoint, path, names.len())?;
             let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
-            (Yolov5::new(architecture, settings.seed, &device), plan)
+            let model = Yolov5::new(architecture, settings.seed, &device);
+            (model, plan, names, None)
         }
     };
     let subject = Subject {
@@ -174,6 +179,10 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         settings.workers,
     );
 
+    let kept_classes = match &keep {
+        Some(keep) => Some(kept_classes::before(keep, &model, &val, &device)?),
+        None => None,
+    };
     let (optimizer, hyp, nominal) = match &resumed {
         // hyp.yaml of the run holds what was chosen then.
         Some((_, _, (_, record))) => (
@@ -265,6 +274,9 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         None => {
             std::fs::write(folder.file("hyp.yaml"), hyp.to_yaml())?;
             std::fs::write(folder.file("opt.yaml"), settings.to_yaml()?)?;
+            if let Some(kept) = &kept_classes {
+                kept_classes::write(&folder, kept)?;
+            }
             if !settings.noplots {
                 let labels: Vec<Label> = train_set
                     .items
@@ -559,6 +571,9 @@ impl Run<'_> {
         )?;
         say(&format!("best weights, epoch {}:", best_epoch + 1));
         print_table(&validation.metrics, &self.names, false);
+        if self.settings.keep_classes {
+            kept_classes::after(&self.folder, &validation.metrics)?;
+        }
         if !self.settings.noplots {
             plots::plot_results(
                 &self.folder.file("results.csv"),
