@@ -77,15 +77,20 @@ impl RawCompare {
             plans,
             seeds: (seed..).take(self.seeds).collect(),
             folder: project.join(name),
-            flags: flags(given, matches),
+            flags: typed_flags("compare", &OWN, given, matches),
         })
     }
 }
 
-/// The flags that were typed, spelled out, without those that a comparison sets itself.
-fn flags(given: &[String], matches: &ArgMatches) -> Vec<OsString> {
+/// The flags of a subcommand that were typed, spelled out, without `own`: those that it sets itself.
+pub(super) fn typed_flags(
+    subcommand: &str,
+    own: &[&str],
+    given: &[String],
+    matches: &ArgMatches,
+) -> Vec<OsString> {
     let cli = Cli::command();
-    let Some(command) = cli.find_subcommand("compare") else {
+    let Some(command) = cli.find_subcommand(subcommand) else {
         return vec![];
     };
     let mut flags = vec![];
@@ -95,7 +100,7 @@ fn flags(given: &[String], matches: &ArgMatches) -> Vec<OsString> {
         else {
             continue;
         };
-        if OWN.contains(&id) {
+        if own.contains(&id) {
             continue;
         }
         let takes = argument.get_action().takes_values();

@@ -202,6 +202,29 @@ impl RawTrain {
         (self.project.clone(), self.name.clone(), self.seed)
     }
 
+    /// As [`RawTrain::settle`] for candidates of which none is chosen yet, and whether shipped weights learn shipped
+    /// data, as in the demonstration.
+    pub(super) fn settle_candidates(
+        self,
+        given: &[String],
+        notes: &mut Vec<String>,
+    ) -> Result<(TrainSettings, bool)> {
+        let demo = self.weights.is_none() && self.data.is_none() && self.cfg.is_none();
+        let raw = Self {
+            freeze: Vec::new(),
+            ..self
+        };
+        if !demo {
+            return Ok((raw.settle(given, notes)?, false));
+        }
+        let settings = raw.settle(given, &mut Vec::new())?;
+        notes.push(format!(
+            "none of --weights, --data and --cfg given: the shipped ones, {} epochs, {} px, batches of {}",
+            settings.epochs, settings.imgsz, settings.batch_size
+        ));
+        Ok((settings, true))
+    }
+
     /// Checks the flags and settles them. `given` holds the ids of the flags that were typed;
     /// lines for the log go to `notes`.
     ///
