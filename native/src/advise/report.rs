@@ -25,7 +25,7 @@ pub struct Row {
     pub kept_step_ms: Option<f64>,
     pub memory_mib: Option<f64>,
     pub run_s: f64,
-    /// Steps and mAP50-95 of both probes, and what the whole run is expected to reach.
+    /// Steps and mAP50-95 of both probes, and what they extrapolate to for the whole run.
     pub probed: Option<Probed>,
 }
 
@@ -100,7 +100,7 @@ impl Row {
             "run_s": self.run_s,
             "probe_steps": self.probed.map(|probed| probed.steps),
             "probe_map": self.probed.map(|probed| probed.map),
-            "expected_map": self.probed.map(|probed| probed.expected),
+            "extrapolated_map": self.probed.map(|probed| probed.expected),
         })
     }
 }
@@ -173,7 +173,7 @@ impl Report<'_> {
             "MiB",
             "run",
             "mAP50-95 of probes",
-            "expected",
+            "extrapolated",
         ];
         let mut table = vec![head.map(str::to_owned)];
         table.extend(self.rows.iter().map(Row::cells));
@@ -203,8 +203,10 @@ impl Report<'_> {
     fn first(&self) -> Option<usize> {
         match &self.verdict {
             Verdict::Clear(index) => Some(*index),
-            Verdict::Cannot(near) => near.first().copied(),
-            Verdict::Nothing => None,
+            Verdict::Cannot(near) if !near.iter().any(|&it| self.outcomes[it].is_open()) => {
+                near.first().copied()
+            }
+            Verdict::Cannot(_) | Verdict::Nothing => None,
         }
     }
 
@@ -234,11 +236,26 @@ impl Report<'_> {
                 for other in (0..self.outcomes.len()).filter(|other| !near.contains(other)) {
                     lines.push(self.against(near[0], other));
                 }
+                let open: Vec<String> = (near.iter())
+                    .filter(|&&index| self.outcomes[index].is_open())
+                    .map(|&index| name(index))
+                    .collect();
+                if !open.is_empty() {
+                    lines.push(format!(
+                        "  {} had hardly begun to learn when the probe ended: it may become anything",
+                        open.join(" and ")
+                    ));
+                }
+                let plans: Vec<String> = (near.iter())
+                    .map(|&index| quoted(&self.rows[index].freeze))
+                    .collect();
                 lines.push(format!(
-                    "A longer --probe may tell; `frostline compare --freeze {}` trains them. {} seems likeliest:",
-                    near.iter().map(|&index| quoted(&self.rows[index].freeze)).collect::<Vec<_>>().join(" "),
-                    name(near[0])
+                    "A longer --probe may tell; `frostline compare --freeze {}` trains them.",
+                    plans.join(" ")
                 ));
+                if open.is_empty() {
+                    lines.push(format!("{} seems likeliest.", name(near[0])));
+                }
             }
             Verdict::Nothing => lines.push(
                 "cannot tell: the probes were too short to learn anything. A longer --probe, or fewer candidates, may"
@@ -270,7 +287,7 @@ impl Report<'_> {
         } = Difference::between(&self.outcomes[index], &self.outcomes[other]);
         let cost = self.outcomes[other].seconds / self.outcomes[index].seconds.max(1e-9);
         format!(
-            "  against freeze {}: {usual:+.3} mAP50-95 expected ({least:+.3} to {most:+.3}, noise ±{noise:.3}), \
+            "  against freeze {}: {usual:+.3} mAP50-95 extrapolated ({least:+.3} to {most:+.3}, noise ±{noise:.3}), \
              which takes {cost:.2} times as long",
             self.rows[other].freeze
         )
@@ -334,7 +351,7 @@ impl Report<'_> {
             .collect();
         json!({
             "verdict": verdict,
-            "freeze": near.first(),
+            "freeze": self.first().map(|index| &self.rows[index].freeze),
             "candidates_within_noise": near,
             "command": self.first().map(|index| self.command(index)),
             "pictures": self.pictures,
