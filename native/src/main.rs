@@ -1,6 +1,7 @@
 //! The `frostline` program: parses the command line, runs one command, and turns what became of it
 //! into an exit code.
 
+mod advise;
 mod args;
 mod commands;
 mod compare;
@@ -70,6 +71,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::DataCheck(settings) => commands::data::check(&settings, &mut io::stdout().lock()),
         Command::DataSynth(settings) => commands::data::synth(&settings),
         Command::Compare(settings) => compare::run(&settings),
+        Command::Advise(settings) => advise::run(&settings, &mut io::stdout().lock()),
         Command::Bench(settings) => commands::bench::run(&settings, &mut io::stdout().lock()),
         Command::Completions(shell) => {
             commands::shell::completions(shell, &mut io::stdout().lock())

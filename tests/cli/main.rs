@@ -1,6 +1,7 @@
 //! The program as a person runs it: the real binary, on sets so small that a run takes seconds.
 #![allow(clippy::unwrap_used)]
 
+mod advise;
 mod bench;
 mod coco;
 mod compare;

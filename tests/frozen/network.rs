@@ -53,6 +53,7 @@ pub fn session(plan: FreezePlan, freeze_norms: FreezeNorms, optimizer: Optimizer
         optimizer,
         cosine: false,
         freeze_norms,
+        rate_factors: BTreeMap::default(),
         reference_schedule: false,
     };
     Session::new(network(&device), plan, config, &device)

@@ -59,6 +59,7 @@ fn session(freeze: &str, device: &Device) -> Session {
         optimizer: OptimizerKind::Sgd,
         cosine: false,
         freeze_norms: FreezeNorms::Fixed,
+        rate_factors: BTreeMap::default(),
         reference_schedule: false,
     };
     let mut session = Session::new(model, plan, config, device);

@@ -33,6 +33,7 @@ pub fn config(epochs: usize, batch: usize, freeze_norms: FreezeNorms) -> Session
         optimizer: OptimizerKind::Sgd,
         cosine: false,
         freeze_norms,
+        rate_factors: std::collections::BTreeMap::new(),
         reference_schedule: true,
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "engine")]
 pub mod cache;
 pub mod costs;
+mod group;
 mod parse;
 pub mod plan;
 #[cfg(feature = "engine")]
@@ -13,6 +14,7 @@ pub mod spec;
 #[cfg(feature = "engine")]
 pub use cache::{FeatureCache, FeaturePrecision};
 pub use costs::Costs;
+pub use group::Group;
 pub use plan::{Counts, Cut, FreezePlan, ModuleState, Stage};
 #[cfg(feature = "engine")]
 pub use prefix::Prefix;

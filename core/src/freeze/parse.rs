@@ -361,6 +361,32 @@ impl Parser<'_> {
     }
 }
 
+/// One term by itself, which names something.
+pub(super) fn term(text: &str) -> Result<Term> {
+    let parser = Parser { text };
+    let word = Piece { text, column: 1 }.trim();
+    let expected = "a module (5), a range (0-9), a pattern, or a part such as backbone";
+    let one = !word.text.contains(|c: char| c.is_whitespace() || c == ',');
+    let what = match word.text {
+        "" | "none" => None,
+        _ if one => parser.what(word)?,
+        _ => None,
+    };
+    match what {
+        Some(what) => Ok(Term {
+            away: false,
+            what,
+            column: Column(word.column),
+        }),
+        None => Err(parser.problem(
+            word.column,
+            format_args!("{:?}", shown(word.text)),
+            expected,
+            "",
+        )),
+    }
+}
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

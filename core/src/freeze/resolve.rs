@@ -31,6 +31,16 @@ impl FreezePlan {
     }
 }
 
+/// Per parameter, whether `term` names it; `text` is what it was read from.
+pub(super) fn named(text: &str, term: &Term, architecture: &Architecture) -> Result<Vec<bool>> {
+    let resolver = Resolver {
+        text,
+        architecture,
+        parameters: architecture.parameters(),
+    };
+    resolver.named(term, false)
+}
+
 struct Resolver<'a> {
     text: &'a str,
     architecture: &'a Architecture,

@@ -11,6 +11,7 @@ pub mod ema;
 pub mod hyp;
 #[cfg(feature = "engine")]
 pub mod optimizer;
+pub mod rate_factors;
 #[cfg(feature = "engine")]
 pub mod receipt;
 #[cfg(feature = "engine")]
@@ -21,6 +22,8 @@ pub mod run;
 pub mod schedule;
 #[cfg(feature = "engine")]
 pub mod session;
+#[cfg(all(test, feature = "engine"))]
+mod session_tests;
 #[cfg(feature = "engine")]
 pub mod snapshot;
 #[cfg(feature = "engine")]
@@ -31,6 +34,7 @@ pub use at_cut::FeatureBatch;
 pub use hyp::Hyp;
 #[cfg(feature = "engine")]
 pub use optimizer::OptimizerKind;
+pub use rate_factors::RateFactors;
 #[cfg(feature = "engine")]
 pub use receipt::Receipt;
 #[cfg(feature = "engine")]

@@ -22,6 +22,18 @@ pub struct Rates {
     pub accumulate: usize,
 }
 
+impl Rates {
+    /// The same with every learning rate times `factor`.
+    pub fn times(&self, factor: f64) -> Self {
+        Self {
+            bias: self.bias * factor,
+            weight: self.weight * factor,
+            norm: self.norm * factor,
+            ..*self
+        }
+    }
+}
+
 /// The plan of rates for a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {

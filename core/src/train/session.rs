@@ -56,6 +56,8 @@ pub struct SessionConfig {
     pub cosine: bool,
     /// Frozen statistics.
     pub freeze_norms: FreezeNorms,
+    /// What the learning rate of a parameter is multiplied by, at every step; 1 for those that are not in it.
+    pub rate_factors: BTreeMap<String, f64>,
     /// The reference's rules: gradients are dropped at each epoch's start, warm-up lasts at least 100 iterations.
     pub reference_schedule: bool,
 }
@@ -352,6 +354,7 @@ impl Session {
             optimizer: &mut self.optimizer,
             factor,
             rates,
+            rate_factors: &self.config.rate_factors,
         });
         self.pending.clear();
         self.ema.update(&mut self.model);
@@ -488,6 +491,7 @@ struct Update<'a> {
     optimizer: &'a mut Optimizer,
     factor: Tensor<1>,
     rates: &'a Rates,
+    rate_factors: &'a BTreeMap<String, f64>,
 }
 
 impl Visitor for Update<'_> {
@@ -504,9 +508,13 @@ impl Visitor for Update<'_> {
         let count = [shape.iter().product::<usize>()];
         let plain = take(tensor).without_autodiff().reshape(count);
         let factor = self.factor.clone();
+        let rates = match self.rate_factors.get(name) {
+            Some(&of_rate) => self.rates.times(of_rate),
+            None => *self.rates,
+        };
         let moved = self
             .optimizer
-            .step(name, kind, plain, gradient, factor, self.rates);
+            .step(name, kind, plain, gradient, factor, &rates);
         *tensor = moved.reshape(shape).autodiff().require_grad();
     }
 }

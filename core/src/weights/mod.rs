@@ -5,6 +5,7 @@
 
 pub mod atomic;
 pub mod checkpoint;
+pub mod classes;
 mod elements;
 #[cfg(test)]
 mod hostile_tests;
@@ -19,6 +20,7 @@ pub mod value;
 
 pub use atomic::write_atomically;
 pub use checkpoint::Checkpoint;
+pub use classes::KeptClasses;
 pub use safetensors::Precision;
 pub use transfer::{Transfer, Why, transfer};
 

@@ -25,6 +25,8 @@ pub enum Why {
     },
     /// It was left out on purpose.
     Excluded,
+    /// It was transferred, and new classes came beside what it holds.
+    Grown,
 }
 
 /// What was transferred. `Display` is the reference's line: `transferred 343/349 items`.
@@ -32,7 +34,7 @@ pub enum Why {
 pub struct Transfer {
     /// Name and elements of every item that fits: floats as f32, counters as i64.
     pub taken: Vec<(String, TensorData)>,
-    /// The items of the network that did not come from the checkpoint, in the network's order.
+    /// The items of the network that did not come from the checkpoint, or not wholly.
     pub unmatched: Vec<(String, Why)>,
     /// How many items the network has.
     pub total: usize,
@@ -85,6 +87,12 @@ impl Transfer {
             .collect()
     }
 
+    /// Notes that these items hold new classes beside what was transferred.
+    pub fn mark_grown(&mut self, names: Vec<String>) {
+        let grown = names.into_iter().map(|name| (name, Why::Grown));
+        self.unmatched.extend(grown);
+    }
+
     /// A few lines on what was not transferred and why; empty when everything was.
     pub fn explanation(&self) -> Vec<String> {
         let mut groups: BTreeMap<u8, Vec<String>> = BTreeMap::new();
@@ -100,6 +108,7 @@ impl Transfer {
                 ),
                 Why::Missing => (1, name.clone()),
                 Why::Excluded => (2, name.clone()),
+                Why::Grown => (3, name.clone()),
             };
             groups.entry(group).or_default().push(item);
         }
@@ -109,7 +118,8 @@ impl Transfer {
                 let reason = match group {
                     0 => "of another shape",
                     1 => "not in the file",
-                    _ => "left out on purpose",
+                    2 => "left out on purpose",
+                    _ => "transferred and grown by new classes",
                 };
                 let mut line = format!("{} {reason}: ", items.len());
                 line += &items[..items.len().min(SHOWN)].join(", ");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use frostline::device::DeviceChoice;
 use frostline::freeze::FreezeSpec;
+use frostline::train::RateFactors;
 use frostline::{Error, Result};
 
 use super::values::{self, ArchitectureSource};
@@ -23,6 +24,9 @@ pub struct RawInspect {
     /// Show what this would freeze: 10, 0 1 2, backbone, 'model.2.cv1.*', '24; 10@5'
     #[arg(long, num_args = 1.., allow_negative_numbers = true, value_name = "WHAT")]
     freeze: Vec<String>,
+    /// Show what the learning rate of each parameter would be multiplied by, as in train
+    #[arg(long, value_name = "GROUP=FACTOR,…")]
+    lr_factor: Option<RateFactors>,
     /// Side of the input in pixels, for shapes and costs
     #[arg(long, num_args = 1..=2, default_value = "640", aliases = ["img", "img-size", "image-size"], value_name = "PX")]
     imgsz: Vec<usize>,
@@ -58,6 +62,8 @@ pub enum Subject {
 pub struct InspectSettings {
     pub subject: Subject,
     pub freeze: Option<FreezeSpec>,
+    /// Factors on the learning rate by group of modules.
+    pub lr_factor: RateFactors,
     /// Side of the input in pixels, a multiple of 32.
     pub imgsz: usize,
     pub batch_size: usize,
@@ -95,10 +101,15 @@ impl RawInspect {
                 [] => None,
                 values => Some(FreezeSpec::from_values(values)?),
             },
+            // Factors are seen in the list of parameters.
+            parameters: match self.lr_factor {
+                Some(_) => self.parameters.or_else(|| Some("*".to_owned())),
+                None => self.parameters,
+            },
+            lr_factor: self.lr_factor.unwrap_or_default(),
             imgsz: values::imgsz(&self.imgsz, notes)?,
             batch_size: self.batch_size,
             nc: self.nc,
-            parameters: self.parameters,
             forecast: match self.forecast {
                 true => Some(self.device.parse()?),
                 false => None,

@@ -1,6 +1,7 @@
 //! The command line: raw flags are parsed first, then checked and settled into one struct per
 //! command, which the rest of the program trusts.
 
+mod advise;
 mod bench;
 mod compare;
 mod data;
@@ -23,6 +24,7 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use advise::AdviseSettings;
 pub use bench::{BenchCase, BenchSettings};
 pub use compare::CompareSettings;
 pub use data::{CheckSettings, SynthSettings};
@@ -32,7 +34,7 @@ pub use inspect::{InspectSettings, Subject};
 pub use train::BATCH_SIZE;
 pub use train_settings::TrainSettings;
 pub use val::ValSettings;
-pub use values::{ArchitectureSource, FeatureMode, LogTo, Task};
+pub use values::{ArchitectureSource, FeatureMode, LogTo, ProbeBudget, Task};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -71,6 +73,9 @@ enum Raw {
     /// Train several freeze plans on the same data and report what each gains and costs
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Compare(Box<compare::RawCompare>),
+    /// Say from short probes which freeze depth suits data, weights and a budget
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Advise(Box<advise::RawAdvise>),
     /// List the devices that --device can name
     #[command(infer_long_args = true)]
     Devices(RawDevices),
@@ -115,6 +120,7 @@ pub enum Command {
     Inspect(InspectSettings),
     Bench(BenchSettings),
     Compare(CompareSettings),
+    Advise(Box<AdviseSettings>),
     Devices { json: bool },
     DataCheck(CheckSettings),
     DataSynth(SynthSettings),
@@ -176,6 +182,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         Raw::Compare(raw) => {
             let inner = matches.subcommand_matches("compare").unwrap_or(&matches);
             Command::Compare(raw.settle(&given, inner)?)
+        }
+        Raw::Advise(raw) => {
+            let inner = matches.subcommand_matches("advise").unwrap_or(&matches);
+            Command::Advise(Box::new(raw.settle(&given, inner, &mut notes)?))
         }
         Raw::Devices(raw) => Command::Devices { json: raw.json },
         Raw::Data(data::RawData::Check(raw)) => Command::DataCheck(raw.settle()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use frostline::freeze::{FeaturePrecision, FreezeSpec};
-use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
+use frostline::train::{FreezeNorms, Hyp, OptimizerKind, RateFactors};
 use frostline::{Error, Result};
 
 use super::shipped;
@@ -82,6 +82,9 @@ pub struct RawTrain {
     /// Treat all classes as one
     #[arg(long, help_heading = "Data")]
     single_cls: bool,
+    /// Keep the classes of the weights: Detect grows by those that only the data has
+    #[arg(long, conflicts_with = "single_cls", help_heading = "Data")]
+    keep_classes: bool,
     /// Loader threads, at most one per core
     #[arg(long, default_value_t = 8, value_name = "N", help_heading = "Data")]
     workers: usize,
@@ -104,6 +107,10 @@ pub struct RawTrain {
     /// SGD, Adam or AdamW
     #[arg(long, default_value_t, help_heading = "Training")]
     optimizer: OptimizerKind,
+    /// Learning rate of groups of modules as a factor on the usual one: backbone=0.1,neck=0.5, 0-4=0.01,
+    /// 'model.24.m.*=2'; groups as in --freeze, a number is one module
+    #[arg(long, value_name = "GROUP=FACTOR,…", help_heading = "Training")]
+    lr_factor: Option<RateFactors>,
     /// Cosine instead of linear learning rate
     #[arg(long, help_heading = "Training")]
     cos_lr: bool,
@@ -209,6 +216,31 @@ impl RawTrain {
         (self.project.clone(), self.name.clone(), self.seed)
     }
 
+    /// As [`RawTrain::settle`] for candidates of which none is chosen yet, and whether shipped weights learn shipped
+    /// data, as in the demonstration.
+    pub(super) fn settle_candidates(
+        self,
+        given: &[String],
+        notes: &mut Vec<String>,
+    ) -> Result<(TrainSettings, bool)> {
+        let demo = self.weights.is_none() && self.data.is_none() && self.cfg.is_none();
+        let raw = Self {
+            freeze: Vec::new(),
+            ..self
+        };
+        if !demo {
+            return Ok((raw.settle(given, notes)?, false));
+        }
+        let settings = raw.settle(given, &mut Vec::new())?;
+        notes.push(format!(
+            "none of --weights, --data and --cfg given: the shipped ones, {} epochs, {} px, batches of {}",
+            settings.epochs,
+            settings.imgsz,
+            settings.batch_size.unwrap_or(BATCH_SIZE)
+        ));
+        Ok((settings, true))
+    }
+
     /// Checks the flags and settles them. `given` holds the ids of the flags that were typed;
     /// lines for the log go to `notes`.
     ///
@@ -231,6 +263,14 @@ impl RawTrain {
                 "no weights and no --cfg",
                 "an architecture to train from scratch",
                 "Add --cfg yolov5n, or name weights",
+            ));
+        }
+        if self.keep_classes && weights.is_none() {
+            return Err(Error::input(
+                "--keep-classes",
+                "no weights",
+                "weights whose classes are kept",
+                "Name them with --weights",
             ));
         }
         let data = match &self.data {
@@ -316,11 +356,13 @@ impl RawTrain {
             device: self.device.parse()?,
             multi_scale: self.multi_scale,
             single_cls: self.single_cls,
+            keep_classes: self.keep_classes,
             optimizer: self.optimizer,
             workers: values::workers(self.workers),
             project: self.project,
             name: self.name,
             exist_ok: self.exist_ok,
+            lr_factor: self.lr_factor.unwrap_or_default(),
             cos_lr: self.cos_lr,
             patience: self.patience,
             freeze,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use frostline::device::DeviceChoice;
 use frostline::freeze::{FeaturePrecision, FreezeSpec};
-use frostline::train::{FreezeNorms, Hyp, OptimizerKind};
+use frostline::train::{FreezeNorms, Hyp, OptimizerKind, RateFactors};
 use frostline::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -57,12 +57,18 @@ pub struct TrainSettings {
     pub device: DeviceChoice,
     pub multi_scale: bool,
     pub single_cls: bool,
+    /// Keep the classes of the weights beside those of the data.
+    #[serde(default)]
+    pub keep_classes: bool,
     pub optimizer: OptimizerKind,
     /// Loader threads; 0 loads on the training thread.
     pub workers: usize,
     pub project: PathBuf,
     pub name: String,
     pub exist_ok: bool,
+    /// Factors on the learning rate by group of modules.
+    #[serde(default, skip_serializing_if = "RateFactors::is_empty")]
+    pub lr_factor: RateFactors,
     pub cos_lr: bool,
     /// Epochs without improvement before stopping; 0 never stops.
     pub patience: usize,

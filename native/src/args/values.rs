@@ -201,6 +201,71 @@ pub fn nominal_batch(text: &str) -> Result<Option<usize>, String> {
         .map_err(|_| "expected auto or a whole number of 1 or more".to_owned())
 }
 
+/// `--probe`: what advice may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ProbeBudget {
+    /// Seconds.
+    Seconds(f64),
+    /// A share of the longest run.
+    Share(f64),
+}
+
+/// Seconds of `90`, `90s`, `10m` or `1h30m`.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    const EXPECTED: &str = "expected a time such as 90s, 10m or 1h30m";
+    let mut sum = 0.0;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| c.is_ascii_alphabetic());
+        let (number, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let unit = after.chars().next();
+        let factor = match unit.map(|unit| unit.to_ascii_lowercase()) {
+            None | Some('s') => 1.0,
+            Some('m') => 60.0,
+            Some('h') => 3600.0,
+            Some(_) => return Err(EXPECTED.to_owned()),
+        };
+        let number: f64 = number.parse().map_err(|_| EXPECTED.to_owned())?;
+        sum += number * factor;
+        rest = &after[unit.map_or(0, char::len_utf8)..];
+    }
+    if sum.is_finite() && sum > 0.0 {
+        Ok(sum)
+    } else {
+        Err(EXPECTED.to_owned())
+    }
+}
+
+/// Bytes of `4GB`, `800MB`, `4GiB` or a plain number.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let end = text.find(|c: char| c.is_ascii_alphabetic());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let factor: f64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "mib" => f64::from(1 << 20),
+        "gib" => f64::from(1 << 30),
+        _ => f64::NAN,
+    };
+    match number.trim().parse::<f64>() {
+        Ok(number) if number * factor >= 1.0 => Ok((number * factor) as u64),
+        _ => Err("expected a size such as 4GB, 800MB or 4GiB".to_owned()),
+    }
+}
+
+/// `--probe`: a time, or a share of the longest run such as `25%`.
+pub fn probe_budget(text: &str) -> Result<ProbeBudget, String> {
+    match text.trim().strip_suffix('%') {
+        None => seconds(text).map(ProbeBudget::Seconds),
+        Some(share) => match share.trim().parse::<f64>() {
+            Ok(share) if share > 0.0 && share <= 1000.0 => Ok(ProbeBudget::Share(share / 100.0)),
+            _ => Err("expected a share such as 25%".to_owned()),
+        },
+    }
+}
+
 /// Largest stride of YOLOv5 v6.0: both sides of the network's input are multiples of it.
 const STRIDE: usize = 32;
 /// Beyond this one picture's activations need more memory than any machine has.
@@ -273,6 +338,30 @@ mod tests {
         for bad in [&[0][..], &[640, 480], &[1_000_000]] {
             assert!(imgsz(bad, &mut notes).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn times_sizes_and_shares_have_units() {
+        for (text, expected) in [
+            ("90", 90.0),
+            ("90s", 90.0),
+            ("10m", 600.0),
+            ("1h30m", 5400.0),
+            ("0.5h", 1800.0),
+        ] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "0", "m", "10x", "-5m", "1h m"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+        assert_eq!(bytes("4GB"), Ok(4_000_000_000));
+        assert_eq!(bytes("1.5 GiB"), Ok(3 << 29));
+        for bad in ["", "0", "GB", "4TB", "-1MB"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+        assert_eq!(probe_budget("25%"), Ok(ProbeBudget::Share(0.25)));
+        assert_eq!(probe_budget("2m"), Ok(ProbeBudget::Seconds(120.0)));
+        assert!(probe_budget("0%").is_err());
     }
 
     #[test]

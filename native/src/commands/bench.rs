@@ -287,12 +287,13 @@ fn config(settings: &BenchSettings) -> SessionConfig {
         optimizer: settings.optimizer,
         cosine: false,
         freeze_norms: settings.freeze_bn,
+        rate_factors: std::collections::BTreeMap::new(),
         reference_schedule: false,
     }
 }
 
 /// Numbers of 64 bits, the same in every program: splitmix64 (Steele et al. 2014) of a counter.
-fn draw(stream: u64, count: usize) -> impl Iterator<Item = u64> {
+pub(crate) fn draw(stream: u64, count: usize) -> impl Iterator<Item = u64> {
     (1..=count as u64).map(move |counter| {
         let z = (counter + (stream << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

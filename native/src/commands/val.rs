@@ -44,7 +44,7 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
     let (model, names) = trained(&settings.weights, &device)?;
     let mut subject = Subject {
         model: model.fold(),
-        classes: names.len(),
+        names,
         config: DataConfig::read(&settings.data)?,
         device,
     };
@@ -52,7 +52,7 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
         return study(&mut subject, &settings);
     }
     let data = subject.data(&settings, settings.imgsz)?;
-    let names = data.dataset.names.clone();
+    let names = subject.names(&settings, &data);
     let folder = RunFolder::create(&settings.project, &settings.name, settings.exist_ok)?;
     if settings.save_txt {
         std::fs::create_dir_all(folder.file("labels")).context("the labels folder")?;
@@ -122,7 +122,8 @@ pub fn run(settings: ValSettings) -> anyhow::Result<()> {
 /// What is validated, and where.
 struct Subject {
     model: Folded,
-    classes: usize,
+    /// Names of the network's classes.
+    names: Vec<String>,
     config: DataConfig,
     device: Device,
 }
@@ -145,11 +146,11 @@ impl Subject {
             None,
             false,
         )?;
-        if !single && dataset.names.len() != self.classes {
+        if !single && !self.grown(&dataset.names) && dataset.names.len() != self.names.len() {
             return Err(Error::input(
                 settings.data.display(),
                 format!("{} classes", dataset.names.len()),
-                format!("the {} of {}", self.classes, settings.weights.display()),
+                format!("the {} of {}", self.names.len(), settings.weights.display()),
                 "Validate on the data that the weights were trained on, or fine-tune them first",
             )
             .into());
@@ -161,6 +162,21 @@ impl Subject {
             settings.batch_size,
             settings.workers,
         ))
+    }
+
+    /// Whether the network kept the classes of older weights: it has those that the data does not name at the end.
+    fn grown(&self, named: &[String]) -> bool {
+        self.names.len() > named.len() && self.names.starts_with(named)
+    }
+
+    /// Names of the classes that figures are given for.
+    fn names(&self, settings: &ValSettings, data: &ValData) -> Vec<String> {
+        let named = &data.dataset.names;
+        if self.grown(named) && !settings.single_cls {
+            self.names.clone()
+        } else {
+            named.clone()
+        }
     }
 
     /// The figures, and the milliseconds that a picture took.

@@ -5,6 +5,7 @@ pub mod data;
 mod epoch;
 pub mod features;
 mod foretold;
+mod kept_classes;
 mod log;
 mod recovery;
 pub mod run;

@@ -11,7 +11,6 @@ use anyhow::{Context, ensure};
 use frostline::model::Yolov5;
 use frostline::train::Session;
 use frostline::train::record::RunRecord;
-use frostline::train::start::Start;
 use frostline::weights::{Checkpoint, StateDict};
 
 use super::checkpoints::read_last;
@@ -211,11 +210,10 @@ impl Run<'_> {
         config.hyp = self.hyp.clone();
         let (mut session, there) = if self.tries > FROM_SNAPSHOT {
             // The snapshot itself is spoiled: what learnt at too high a rate does not come back.
-            let classes = self.names.len();
             let dataset = &*self.train.dataset;
-            let Start { model, .. } = start(self.settings, classes, dataset, &self.device)?;
-            let session = Session::new(model, plan, config, &self.device);
-            (session, Progression::new(classes))
+            let begun = start(self.settings, &dataset.names, dataset, &self.device)?;
+            let session = Session::new(begun.start.model, plan, config, &self.device);
+            (session, Progression::new(self.names.len()))
         } else {
             let network = Yolov5::new(architecture, self.settings.seed, &self.device);
             let mut session = Session::new(network, plan, config, &self.device);

@@ -1,5 +1,6 @@
 //! The run itself: epochs of steps, validation, checkpoints, and what is said about them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use super::data::{TrainData, ValData, open};
 use super::epoch::StageCache;
 use super::features::{Keeping, Subject};
 use super::foretold::{Foretold, Truth};
+use super::kept_classes;
 use super::log::StepLog;
 use super::recovery::{Trouble, caught};
 use super::start::start;
@@ -146,18 +148,22 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         cache_folder,
         false,
     )?);
-    let names = train_set.names.clone();
-
     let memory = PeakGrowth::start();
-    let (model, plan) = match &resumed {
+    let (model, plan, names, keep) = match &resumed {
         None => {
-            let Start { model, plan, .. } = start(settings, names.len(), &*train_set, &device)?;
-            (model, plan)
+            let begun = start(settings, &train_set.names, &*train_set, &device)?;
+            let Start { model, plan, .. } = begun.start;
+            (model, plan, begun.names, begun.keep)
         }
         Some((_, path, (checkpoint, _))) => {
+            let names = match &checkpoint.names {
+                Some(names) if settings.keep_classes => names.clone(),
+                _ => train_set.names.clone(),
+            };
             let architecture = super::start::architecture_of(checkpoint, path, names.len())?;
             let plan = FreezePlan::resolve(&settings.freeze, &architecture)?;
-            (Yolov5::new(architecture, settings.seed, &device), plan)
+            let model = Yolov5::new(architecture, settings.seed, &device);
+            (model, plan, names, None)
         }
     };
     let subject = Subject {
@@ -166,6 +172,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         architecture: model.architecture(),
         dataset: &train_set,
     };
+    let rate_factors = settings.lr_factor.resolve(model.architecture(), &plan)?;
     let keeping = match &resumed {
         None => subject.decide()?,
         Some((_, _, (_, record))) => subject.decide_again(record.views)?,
@@ -197,6 +204,10 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
     );
     let mut val = ValData::new(val_set, settings.imgsz, asked * 2, settings.workers);
 
+    let kept_classes = match &keep {
+        Some(keep) => Some(kept_classes::before(keep, &model, &val, &device)?),
+        None => None,
+    };
     let (optimizer, hyp, nominal) = match &resumed {
         // hyp.yaml of the run holds what was chosen then.
         Some((_, _, (_, record))) => (
@@ -226,6 +237,7 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         optimizer,
         cosine: settings.cos_lr,
         freeze_norms: settings.freeze_bn,
+        rate_factors,
         reference_schedule: settings.reference_schedule,
     };
     say_plan(&plan, &model, &session_config);
@@ -294,6 +306,9 @@ pub fn train(settings: &TrainSettings) -> anyhow::Result<()> {
         }
         None => {
             run.write_settings()?;
+            if let Some(kept) = &kept_classes {
+                kept_classes::write(&run.folder, kept)?;
+            }
             Results::create(run.folder.file("results.csv"))?
         }
     };
@@ -369,6 +384,9 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
     if leads && config.freeze_norms == FreezeNorms::Drift {
         say("statistics drift: frozen modules run as in training, with nothing folded");
     }
+    for line in factor_lines(&config.rate_factors) {
+        say(&line);
+    }
     say(&format!(
         "{} · {} epochs of {} batches of {} · {} px · lr0 {} · step per {} pictures",
         config.optimizer,
@@ -379,6 +397,16 @@ fn say_plan(plan: &FreezePlan, model: &Yolov5, config: &SessionConfig) {
         config.hyp.lr0,
         config.nominal
     ));
+}
+
+/// How many parameter tensors learn at which part of the rate.
+fn factor_lines(factors: &BTreeMap<String, f64>) -> Vec<String> {
+    let mut values: Vec<f64> = factors.values().copied().collect();
+    values.sort_by(f64::total_cmp);
+    let of_one = values.chunk_by(|a, b| a == b);
+    of_one
+        .map(|same| format!("{} tensors learn at {} times the rate", same.len(), same[0]))
+        .collect()
 }
 
 impl Run<'_> {
@@ -588,6 +616,9 @@ impl Run<'_> {
         )?;
         say(&format!("best weights, epoch {}:", best_epoch + 1));
         print_table(&validation.metrics, &self.names, false);
+        if self.settings.keep_classes {
+            kept_classes::after(&self.folder, &validation.metrics)?;
+        }
         if !self.settings.noplots {
             plots::plot_results(
                 &self.folder.file("results.csv"),

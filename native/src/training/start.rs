@@ -7,7 +7,7 @@ use frostline::data::Source;
 use frostline::data::anchors::AnchorReport;
 use frostline::model::{Architecture, Yolov5};
 use frostline::train::start::{self as library, Start, StartOptions};
-use frostline::weights::Checkpoint;
+use frostline::weights::{Checkpoint, KeptClasses};
 use frostline::{Error, Result};
 
 use crate::args::{ArchitectureSource, TrainSettings};
@@ -38,20 +38,41 @@ pub fn architecture_of(checkpoint: &Checkpoint, path: &Path, nc: usize) -> Resul
     library::architecture_of(checkpoint, &path.display().to_string(), nc)
 }
 
-/// Builds the network, transfers the weights and settles the plan, and says what became of each.
+/// Where a run starts.
+#[derive(Debug)]
+pub struct Begun {
+    /// The network and its plan.
+    pub start: Start,
+    /// Its class names.
+    pub names: Vec<String>,
+    /// Those of the weights that it keeps, if it was asked to.
+    pub keep: Option<KeptClasses>,
+}
+
+/// Builds the network, transfers the weights and settles the plan, and says what became of each. `names` are the
+/// classes of the data.
 ///
 /// # Errors
 /// When weights, architecture and plan do not fit together.
 pub fn start(
     settings: &TrainSettings,
-    nc: usize,
+    names: &[String],
     source: &dyn Source,
     device: &Device,
-) -> anyhow::Result<Start> {
+) -> anyhow::Result<Begun> {
     let checkpoint = match &settings.weights {
         Some(path) => Some((Checkpoint::read(path)?, path)),
         None => None,
     };
+    let keep = match &checkpoint {
+        Some((checkpoint, path)) if settings.keep_classes => {
+            let (old, place) = (checkpoint.names.as_deref(), path.display().to_string());
+            Some(KeptClasses::new(names, old, &place)?)
+        }
+        _ => None,
+    };
+    let names = keep.as_ref().map_or(names, |keep| &keep.names).to_vec();
+    let nc = names.len();
     let architecture = match (&settings.cfg, &checkpoint) {
         (Some(cfg), _) => architecture(cfg, nc)?,
         (None, Some((checkpoint, path))) => architecture_of(checkpoint, path, nc)?,
@@ -68,6 +89,7 @@ pub fn start(
     let options = StartOptions {
         freeze: &settings.freeze,
         seed: settings.seed,
+        keep: keep.as_ref(),
         own_anchors: settings.cfg.is_some() || settings.hyp.anchors.is_some(),
         allow_untransferred: settings.allow_untransferred,
         autoanchor: (!settings.noautoanchor).then_some((settings.imgsz, settings.hyp.anchor_t)),
@@ -86,7 +108,11 @@ pub fn start(
     if let Some(report) = &started.anchors {
         say_anchors(report);
     }
-    Ok(started)
+    Ok(Begun {
+        start: started,
+        names,
+        keep,
+    })
 }
 
 fn say_anchors(report: &AnchorReport) {

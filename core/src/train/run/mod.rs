@@ -203,6 +203,7 @@ impl Run {
             freeze: &settings.freeze,
             seed: settings.seed,
             own_anchors: false,
+            keep: None,
             allow_untransferred: false,
             autoanchor: Some((settings.imgsz, plan.config.hyp.anchor_t)),
         };

@@ -81,6 +81,7 @@ impl RunSettings {
                 optimizer,
                 cosine: false,
                 freeze_norms: FreezeNorms::Fixed,
+                rate_factors: std::collections::BTreeMap::new(),
                 reference_schedule: false,
             },
             freeze,

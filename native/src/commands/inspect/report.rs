@@ -71,6 +71,9 @@ pub struct NamedParameter {
     pub module: usize,
     /// Whether it is frozen in each stage; empty without a freeze.
     pub frozen: Vec<bool>,
+    /// What its learning rate is multiplied by, where factors are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_factor: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,7 +146,17 @@ impl Report {
             })
             .collect();
         let stages = plan.as_ref().map_or(&[][..], |plan| &plan.stages);
-        let named_parameters = named(&parameters, stages, settings.parameters.as_deref())?;
+        let mut named_parameters = named(&parameters, stages, settings.parameters.as_deref())?;
+        if !settings.lr_factor.is_empty() {
+            let plan = plan
+                .clone()
+                .unwrap_or_else(|| FreezePlan::none(architecture));
+            let factors = settings.lr_factor.resolve(architecture, &plan)?;
+            for parameter in &mut named_parameters {
+                let factor = factors.get(&parameter.name).copied();
+                parameter.rate_factor = Some(factor.unwrap_or(1.0));
+            }
+        }
         let freeze = match &plan {
             Some(plan) => Some(freeze(plan, architecture, settings)?),
             None => None,
@@ -185,6 +198,7 @@ fn named(
             elements: parameter.elements(),
             module: parameter.module,
             frozen: stages.iter().map(|stage| stage.frozen[i]).collect(),
+            rate_factor: None,
         })
         .collect();
     match wanted {

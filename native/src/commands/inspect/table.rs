@@ -205,8 +205,12 @@ fn named(parameters: &[NamedParameter], out: &mut impl Write) -> Result<()> {
             (false, _) => " trains",
             (true, false) => " by stage",
         };
+        let rate = match parameter.rate_factor {
+            Some(factor) => format!("  rate ×{factor}"),
+            None => String::new(),
+        };
         let line = format!(
-            "{:width$}  {:>18}  {:>9}  {}{words}",
+            "{:width$}  {:>18}  {:>9}  {}{words}{rate}",
             parameter.name,
             shape_text(&parameter.shape),
             grouped(parameter.elements),

@@ -9,6 +9,7 @@ fn settings(size: Size, nc: usize, freeze: Option<&str>) -> InspectSettings {
     InspectSettings {
         subject: Subject::Cfg(ArchitectureSource::Builtin(size)),
         freeze: freeze.map(|spec| spec.parse().unwrap()),
+        lr_factor: Default::default(),
         imgsz: 640,
         batch_size: 16,
         nc: Some(nc),
@@ -180,6 +181,27 @@ fn a_partly_frozen_module_is_told_apart() {
         "{text}"
     );
     assert!(text.contains("no cut: module 0 trains"), "{text}");
+}
+
+#[test]
+fn factors_on_the_rate_are_listed_beside_their_parameters() {
+    let mut settings = settings(Size::N, 3, Some("5"));
+    settings.lr_factor = "backbone=0.1,9=0.25".parse().unwrap();
+    settings.parameters = Some("*.cv2.conv.weight".to_owned());
+    let found = json(&settings);
+    let factor = |name: &str| {
+        let list = array(&found["named_parameters"]);
+        let of = list.iter().find(|parameter| parameter["name"] == name);
+        of.unwrap()["rate_factor"].as_f64().unwrap()
+    };
+    assert_eq!(factor("model.6.cv2.conv.weight"), 0.1);
+    assert_eq!(factor("model.9.cv2.conv.weight"), 0.25);
+    assert_eq!(factor("model.13.cv2.conv.weight"), 1.0);
+    settings.json = false;
+    assert!(printed(&settings).contains("rate ×0.25"));
+    settings.lr_factor = "0-4=0.1".parse().unwrap();
+    let error = run(&settings, &mut Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("--freeze 5 never trains"), "{error}");
 }
 
 #[test]
