@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
 import { TARGET, folder, native } from "./engine.mjs";
-import { DIST, lineAt, openPage } from "./lab.mjs";
+import { DIST, isIcon, lineAt, openPage } from "./lab.mjs";
 import { LAB_POLICY, serve } from "./serve.mjs";
 
 const SLOW = { timeout: 120_000 };
@@ -43,7 +43,7 @@ test("see, show, teach, try, take along, without a request once the lab is loade
   await page.locator(".told", { hasText: "96 pictures came in." }).waitFor(SLOW);
   await page.waitForLoadState("networkidle");
   const requests = [];
-  page.on("request", (request) => request.url().startsWith("blob:") || requests.push(request.url()));
+  page.on("request", (request) => request.url().startsWith("blob:") || isIcon(request) || requests.push(request.url()));
   await page.route(/^https?:/, (route) => route.abort());
   const own = { name: "own.jpg", mimeType: "image/jpeg", buffer: await readFile(join(TARGET, "images/train/target_00003.jpg")) };
   await page.locator("#files").setInputFiles(own);
