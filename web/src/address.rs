@@ -202,6 +202,9 @@ impl Address {
         {
             query.append_pair("device", name);
         }
+        if let Some(host) = &self.host {
+            query.append_pair("host", host);
+        }
         query.finish()
     }
 }

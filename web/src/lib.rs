@@ -21,6 +21,8 @@ pub mod words;
 #[cfg(all(target_arch = "wasm32", feature = "engine"))]
 pub mod engine;
 #[cfg(all(target_arch = "wasm32", feature = "page"))]
+// The program that is there at once uses a part of what all views share.
+#[cfg_attr(not(feature = "studio"), allow(dead_code, unused_imports))]
 pub mod page;
 
 #[cfg(test)]

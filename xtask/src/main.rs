@@ -106,6 +106,8 @@ fn lint() -> anyhow::Result<()> {
             "clippy",
             "--package",
             "frostline-web",
+            "--features",
+            "studio",
             "--profile",
             "page",
             "--locked",

@@ -64,12 +64,20 @@ struct Program {
     optimise: Option<&'static str>,
 }
 
-/// The page, and the engine in its worker. Two calls of cargo: one would build the page with the engine's features.
-const PROGRAMS: [Program; 2] = [
+/// The page with the view that is shown first, the page with all views, and the engine in its worker. A call of cargo for each: one
+/// would build them all with all features.
+const PROGRAMS: [Program; 3] = [
     Program {
         name: "app",
         what: "the page's program",
         flags: &["--profile", "page"],
+        last: &[],
+        optimise: Some("-Oz"),
+    },
+    Program {
+        name: "studio",
+        what: "the program of all views",
+        flags: &["--profile", "page", "--features", "studio"],
         last: &[],
         optimise: Some("-Oz"),
     },
@@ -112,15 +120,26 @@ pub fn build() -> anyhow::Result<PathBuf> {
 pub fn quick() -> anyhow::Result<()> {
     let bindgen = wasm_bindgen()?;
     let dist = root().join("web/dist");
-    let page = Program {
-        flags: &["--profile", "release"],
-        optimise: None,
-        ..PROGRAMS[0]
-    };
-    page.compile()?;
+    let page = [
+        Program {
+            flags: &["--profile", "release"],
+            optimise: None,
+            ..PROGRAMS[0]
+        },
+        Program {
+            flags: &["--profile", "release", "--features", "studio"],
+            optimise: None,
+            ..PROGRAMS[1]
+        },
+    ];
+    for program in &page {
+        program.compile()?;
+    }
     copy_folder(&root().join("web/public"), &dist)?;
     copy_index(&dist)?;
-    page.finish(&bindgen, &dist)?;
+    for program in &page {
+        program.finish(&bindgen, &dist)?;
+    }
     shipped::finish(&dist)
 }
 

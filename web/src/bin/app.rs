@@ -1,4 +1,4 @@
-//! The page's program.
+//! The page's program with the Freeze view alone.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {

@@ -1,39 +1,22 @@
 //! The page from top to bottom.
 
-use crate::page::lean::{derived, effect, part};
+use crate::page::lean::{derived, part};
 use leptos::prelude::*;
 
-use super::data::DataView;
-use super::detect::DetectView;
-use super::freeze::FreezeView;
 use super::header::{Footer, Header};
-use super::lab::Lab;
 use super::nav::{self, Navigation};
-use super::race::RaceView;
-use super::status::EngineStatus;
-use super::train::TrainView;
-use super::xray::XrayView;
+use super::state::State;
 use crate::address::View;
+
+#[cfg(not(feature = "studio"))]
+use super::freeze::FreezeView as Views;
+#[cfg(feature = "studio")]
+use super::studio::Views;
 
 /// The view that the address names, in its frame.
 #[component]
-pub fn App(lab: Lab) -> impl IntoView {
-    let state = lab.state;
+pub fn App(state: State) -> impl IntoView {
     let words = move || state.words();
-    // The Freeze view is arithmetic; every other one needs the engine.
-    effect(move || {
-        if state.view.get() != View::Freeze {
-            lab.load();
-        }
-    });
-    let shown = move || match state.view.get() {
-        View::Freeze => view! { <FreezeView state /> }.into_any(),
-        View::Data => view! { <DataView lab /> }.into_any(),
-        View::Train => view! { <TrainView lab /> }.into_any(),
-        View::Detect => view! { <DetectView lab /> }.into_any(),
-        View::Race => view! { <RaceView lab /> }.into_any(),
-        View::Xray => view! { <XrayView lab /> }.into_any(),
-    };
     let skip = move || match state.view.get() {
         View::Freeze => ("#picture", words().skip_to_picture),
         _ => ("#view", words().skip_to_view),
@@ -55,8 +38,7 @@ pub fn App(lab: Lab) -> impl IntoView {
         {(!state.embedded).then(|| view! { <Header state /> <Navigation state /> })}
         <main id="view" tabindex="-1" class:embedded=state.embedded>
             {part(heading)}
-            {part(move || (state.view.get() != View::Freeze).then(|| view! { <EngineStatus lab /> }))}
-            {part(shown)}
+            <Views state />
         </main>
         <Footer state />
     }

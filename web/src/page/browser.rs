@@ -48,22 +48,9 @@ pub fn clear_loading() {
     }
 }
 
-/// Hands a file over to the person, as a download.
-pub fn save(name: &str, file: &web_sys::Blob) {
-    let Ok(address) = web_sys::Url::create_object_url_with_blob(file) else {
-        return;
-    };
-    let link = document().create_element("a").ok();
-    if let Some(link) = link.and_then(|link| link.dyn_into::<web_sys::HtmlAnchorElement>().ok()) {
-        link.set_href(&address);
-        link.set_download(name);
-        link.click();
-    }
-    // The browser has begun to write by then.
-    set_timeout(
-        move || _ = web_sys::Url::revoke_object_url(&address),
-        Duration::from_secs(60),
-    );
+/// Loads the page anew with another address.
+pub fn go_to(address: &Address) {
+    _ = window().location().set_search(&address.to_query());
 }
 
 /// Writes what a defect says to the console before the program ends.

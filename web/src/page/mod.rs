@@ -1,32 +1,50 @@
 //! The page itself: what stands in the browser and answers to a person.
+//!
+//! It is built twice: as `app`, which has the Freeze view alone and is there at once, and as `studio`, which has all views.
+//! `start.js` takes the one that the address needs.
 
 mod app;
 mod browser;
-mod camera;
-mod chart;
 mod copy;
-mod data;
-mod detect;
 mod freeze;
 mod header;
 mod host;
 mod icon;
-mod lab;
 mod lean;
-mod link;
 mod nav;
-mod picked;
-mod race;
 mod state;
+
+// The studio: every view that needs the engine.
+#[cfg(feature = "studio")]
+mod camera;
+#[cfg(feature = "studio")]
+mod chart;
+#[cfg(feature = "studio")]
+mod data;
+#[cfg(feature = "studio")]
+mod detect;
+#[cfg(feature = "studio")]
+mod lab;
+#[cfg(feature = "studio")]
+mod link;
+#[cfg(feature = "studio")]
+mod picked;
+#[cfg(feature = "studio")]
+mod race;
+#[cfg(feature = "studio")]
 mod status;
+#[cfg(feature = "studio")]
 mod store;
+#[cfg(feature = "studio")]
+mod studio;
+#[cfg(feature = "studio")]
 mod train;
+#[cfg(feature = "studio")]
 mod xray;
 
 use leptos::prelude::*;
 
 use self::app::App;
-use self::lab::Lab;
 use self::state::State;
 
 /// Puts the page into the document and keeps its address, language and theme in step.
@@ -41,7 +59,6 @@ pub fn mount() {
         } else {
             browser::keep_address(state);
         }
-        let lab = Lab::new(state);
-        view! { <App lab /> }
+        view! { <App state /> }
     });
 }

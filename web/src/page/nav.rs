@@ -41,6 +41,10 @@ pub fn ViewLink(state: State, view: View, children: Children) -> impl IntoView {
         address.to_query()
     };
     let open = move |event: leptos::ev::MouseEvent| {
+        // Of the program that has the Freeze view alone, another view is another page.
+        if cfg!(not(feature = "studio")) && view != View::Freeze {
+            return;
+        }
         // A new tab or window is the browser's affair.
         if event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0 {
             return;

@@ -230,6 +230,13 @@ impl State {
                 signal.set(value);
             }
         }
+        if cfg!(not(feature = "studio")) && address.view != View::Freeze {
+            // Another program has that view.
+            return browser::go_to(&Address {
+                host: self.host.get_value(),
+                ..address
+            });
+        }
         put(self.view, address.view);
         put(self.size, address.size);
         put(self.classes, address.classes);

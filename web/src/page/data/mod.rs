@@ -89,7 +89,7 @@ fn Tools(lab: Lab, chosen: RwSignal<Option<u32>>) -> impl IntoView {
         leptos::task::spawn_local(async move {
             match lab.pack_pictures().await {
                 Ok((name, file)) => {
-                    browser::save(&name, &file);
+                    browser::download(&file, &name);
                     wrong.set(None);
                 }
                 Err(refusal) => wrong.set(Some(refusal)),

@@ -1,0 +1,11 @@
+//! The page's program with every view.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    frostline_web::page::mount();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("This program runs in a browser. Build and serve it with: cargo xtask serve");
+}
