@@ -81,6 +81,18 @@ impl Forecast {
         }
     }
 
+    /// One of these figures, whatever the batch.
+    #[cfg(test)]
+    pub fn of_figures(step_ms: f64, kept_step_ms: Option<f64>, memory_mib: f64) -> Self {
+        let line = |figure| vec![[1.0, figure]];
+        let lines = Lines {
+            step: line(step_ms),
+            kept: kept_step_ms.map(line),
+            memory: Some(line(memory_mib)),
+        };
+        Self::of(lines, 1, 1.0)
+    }
+
     /// The forecast for another batch.
     pub fn with_batch(&self, batch_size: usize) -> Self {
         Self::of(self.lines.clone(), batch_size, self.probes_s)

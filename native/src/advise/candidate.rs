@@ -182,12 +182,7 @@ pub(super) mod tests {
                 precision: FeaturePrecision::default(),
             }),
             kept_bytes: 0,
-            forecast: Forecast {
-                step_ms,
-                kept_step_ms: views.map(|_| kept),
-                memory_mib: Some(500.0),
-                probes_s: 1.0,
-            },
+            forecast: Forecast::of_figures(step_ms, views.map(|_| kept), 500.0),
             epochs: 15,
             optimizer: OptimizerKind::default(),
             hyp: Hyp::default(),
