@@ -39,7 +39,7 @@ fn predictions_are_read_by_cocos_own_program_with_the_same_figures() {
     run(folder.path(), &args).expect_code(0);
     let weights = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../weights/yolov5n-source.safetensors"
+        "/weights/yolov5n-source.safetensors"
     );
     let args = [
         "val",
