@@ -1,5 +1,6 @@
 //! The words of the page in English and Korean.
 
+mod files;
 mod plan;
 mod problems;
 pub mod run;

@@ -7,7 +7,7 @@
 use frostline::Error;
 use frostline::error::Problem;
 
-use super::{Language, fill};
+use super::{Language, files, fill};
 use crate::messages::Refusal;
 
 /// English, Korean. Sentences without holes come before those that could swallow them.
@@ -306,7 +306,7 @@ pub fn said(error: Error) -> Problem {
 pub fn refusal(refusal: &Refusal, language: Language) -> String {
     let place = match language {
         Language::English => refusal.place.clone(),
-        Language::Korean => korean(&refusal.place),
+        Language::Korean => korean_place(&refusal.place),
     };
     let mut begin = place.chars();
     let place = match begin.next() {
@@ -354,9 +354,20 @@ pub fn problem(problem: &Problem, language: Language) -> String {
     text
 }
 
+/// The Korean of a place. What begins with an article is a thing; anything else is the name of a file, which stays.
+fn korean_place(place: &str) -> String {
+    if place.starts_with("the ") {
+        return korean(place);
+    }
+    match place.rsplit_once(", box ") {
+        Some((file, number)) => format!("{file}, 박스 {number}"),
+        None => place.to_owned(),
+    }
+}
+
 /// The Korean of a sentence; what the catalogue does not know stays as it is.
 fn korean(text: &str) -> String {
-    for (english, korean) in CATALOGUE {
+    for (english, korean) in files::CATALOGUE.iter().chain(CATALOGUE) {
         if let Some(holes) = holes(english, text) {
             let holes: Vec<String> = holes.into_iter().map(self::korean).collect();
             let numbers: Vec<String> = (0..holes.len()).map(|i| i.to_string()).collect();
