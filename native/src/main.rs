@@ -72,6 +72,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::Bench(settings) => commands::bench::run(&settings, &mut io::stdout().lock()),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),
+        Command::Export(settings) => commands::export::run(&settings),
         Command::Detect(settings) => commands::detect::run(settings),
     }
 }

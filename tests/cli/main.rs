@@ -5,6 +5,7 @@ mod bench;
 mod compare;
 mod data;
 mod errors;
+mod export;
 mod features;
 mod forecast;
 mod inspect;

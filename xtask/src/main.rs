@@ -1,6 +1,7 @@
 //! Chores in one word each: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench`.
 
 mod bench;
+mod python;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ cargo xtask test    bring what the tests need, then run them all
 cargo xtask serve   build the lab and serve it on this machine (a port may follow)
 cargo xtask web     only build the lab, into web/dist
 cargo xtask lint    formatting, clippy and, where it is installed, cargo deny
-cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, a browser
+cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, onnxruntime, a browser
 cargo xtask fuzz    the fuzz targets for long (FROSTLINE_FUZZ_CASES, default 100000 cases each)";
 
 /// The target that the library must compile for from the first day.
@@ -49,16 +50,18 @@ fn main() -> ExitCode {
 fn test() -> anyhow::Result<()> {
     setup()?;
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
-    step(
-        "tests",
-        cargo().args([
-            "test",
-            "--release",
-            "--workspace",
-            "--locked",
-            "--no-fail-fast",
-        ]),
-    )?;
+    let mut tests = cargo();
+    tests.args([
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+    ]);
+    if let Some(python) = onnxruntime() {
+        tests.env(python::CHOSEN, python);
+    }
+    step("tests", &mut tests)?;
     step(
         "the library for the browser",
         cargo().args([
@@ -139,7 +142,7 @@ fn fuzz() -> anyhow::Result<()> {
     )
 }
 
-/// Brings the wasm32 target and a software Vulkan driver, when they are missing and can be had.
+/// Brings the wasm32 target, a software Vulkan driver and onnxruntime, when they are missing and can be had.
 fn setup() -> anyhow::Result<()> {
     if !wasm_library()?.is_dir() {
         step(
@@ -165,7 +168,25 @@ fn setup() -> anyhow::Result<()> {
             );
         }
     }
+    onnxruntime();
     web::setup()
+}
+
+/// A Python that runs exported networks, where one can be had.
+fn onnxruntime() -> Option<PathBuf> {
+    let python = match python::is_there() {
+        true => python::ONNX.interpreter(),
+        false => Err(anyhow::anyhow!("there is no Python")),
+    };
+    match python {
+        Ok(python) => Some(python),
+        Err(error) => {
+            println!(
+                "xtask: exported networks are not run in onnxruntime, those tests are SKIPPED: {error:#}"
+            );
+            None
+        }
+    }
 }
 
 fn wasm_library() -> anyhow::Result<PathBuf> {

@@ -5,6 +5,7 @@ mod bench;
 mod compare;
 mod data;
 mod detect;
+mod export;
 mod inspect;
 mod shipped;
 mod spelling;
@@ -23,6 +24,7 @@ pub use bench::{BenchCase, BenchSettings};
 pub use compare::CompareSettings;
 pub use data::{CheckSettings, SynthSettings};
 pub use detect::DetectSettings;
+pub use export::{ExportSettings, Format};
 pub use inspect::{InspectSettings, Subject};
 pub use train_settings::TrainSettings;
 pub use val::ValSettings;
@@ -56,6 +58,9 @@ enum Raw {
     /// Find objects in pictures
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Detect(detect::RawDetect),
+    /// Write trained weights for other programs: ONNX, safetensors
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Export(export::RawExport),
     /// Show an architecture, its parameters, and what freezing would do
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Inspect(inspect::RawInspect),
@@ -86,6 +91,7 @@ pub enum Command {
     Train(Box<TrainSettings>),
     Val(ValSettings),
     Detect(DetectSettings),
+    Export(ExportSettings),
     Inspect(InspectSettings),
     Bench(BenchSettings),
     Compare(CompareSettings),
@@ -136,6 +142,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         Raw::Train(raw) => Command::Train(Box::new(raw.settle(&given, &mut notes)?)),
         Raw::Val(raw) => Command::Val(raw.settle(&mut notes)?),
         Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
+        Raw::Export(raw) => Command::Export(raw.settle(&mut notes)?),
         Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),
         Raw::Bench(raw) => Command::Bench(raw.settle(&mut notes)?),
         Raw::Compare(raw) => {
