@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod compare;
+mod fetch;
 mod forecast;
 mod interrupt;
 mod loader;
@@ -59,10 +60,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(parsed: Parsed) -> anyhow::Result<()> {
+fn run(mut parsed: Parsed) -> anyhow::Result<()> {
     for note in &parsed.notes {
         progress::say(note);
     }
+    fetch::bring(&mut parsed.command)?;
     match parsed.command {
         Command::Inspect(settings) => commands::inspect::run(&settings, &mut io::stdout().lock()),
         Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),

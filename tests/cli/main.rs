@@ -7,6 +7,7 @@ mod data;
 mod errors;
 mod export;
 mod features;
+mod fetch;
 mod forecast;
 mod inspect;
 mod interrupted;
