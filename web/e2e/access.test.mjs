@@ -1,13 +1,10 @@
 // No violations of WCAG 2.2 AA that axe can find, in both themes, both languages, wide and narrow.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
-import { DIST, openPage } from "./lab.mjs";
+import { DIST, openPage, violations } from "./lab.mjs";
 import { serve } from "./serve.mjs";
 
-const axe = await readFile(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 let browser;
 let server;
@@ -20,12 +17,6 @@ after(async () => {
   await browser?.close();
   server?.close();
 });
-
-async function violations(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
-}
 
 for (const width of [1440, 900, 360]) {
   for (const theme of ["light", "dark"]) {

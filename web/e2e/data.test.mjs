@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
 import { TARGET, folder, native } from "./engine.mjs";
-import { DIST, openPage } from "./lab.mjs";
+import { DIST, openPage, violations } from "./lab.mjs";
 import { LAB_POLICY, serve } from "./serve.mjs";
 
 /** Longest gap of the page's thread, in milliseconds. */
@@ -184,3 +184,16 @@ test("a thousand pictures scroll smoothly: only those in sight are in the docume
   noErrors();
   await context.close();
 });
+
+for (const [width, theme, language] of [[1440, "light", "en"], [360, "dark", "ko"]]) {
+  test(`axe finds nothing at ${width} px, ${theme}, ${language}, without pictures and with`, async () => {
+    const { page, context } = await open(`&lang=${language}&theme=${theme}`, { viewport: { width, height: 900 }, reducedMotion: "reduce" });
+    await page.locator(".empty").waitFor();
+    assert.deepEqual(await violations(page), []);
+    await page.locator(".sources button").first().click();
+    await page.locator("#stage [data-box]").first().waitFor({ timeout: 60_000 });
+    await page.locator('#stage [data-box="0"]').focus();
+    assert.deepEqual(await violations(page), []);
+    await context.close();
+  });
+}

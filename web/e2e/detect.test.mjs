@@ -5,11 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
 import { TARGET } from "./engine.mjs";
-import { DIST, openPage } from "./lab.mjs";
+import { DIST, openPage, violations } from "./lab.mjs";
 import { LAB_POLICY, serve } from "./serve.mjs";
 
-const axe = await readFile(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const PICTURE = join(TARGET, "images/val/target_00000.jpg");
 const OTHER = join(TARGET, "images/val/target_00001.jpg");
 /** Where pictures of the views go to be looked at; nowhere unless it is said. */
@@ -39,12 +37,6 @@ async function boxes(page, wanted) {
   }
 }
 const slide = (page, id, value) => page.locator(`#${id}`).fill(String(value));
-
-async function violations(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
-}
 
 test("the shipped weights find objects; sliders and keys change which are shown", async () => {
   const { page, context, noErrors } = await open("detect");

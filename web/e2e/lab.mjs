@@ -1,6 +1,10 @@
 // A page of the lab with what every test needs of it.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+
+const axe = await readFile(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** The folder that the build made. */
 export const DIST = process.env.FROSTLINE_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
@@ -34,4 +38,11 @@ export async function lineAt(page, leading) {
 /** The states of all modules: true, false or mixed. */
 export async function states(page) {
   return page.locator(".block").evaluateAll((blocks) => blocks.map((block) => block.getAttribute("aria-pressed")));
+}
+
+/** What axe finds against WCAG 2.2 AA on the page as it stands. */
+export async function violations(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
 }

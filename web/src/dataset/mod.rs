@@ -156,7 +156,7 @@ impl DataSet {
         let mut names = Names::of(self.pictures());
         let Count { train, mut val } = self.count();
         let mut all = train + val;
-        let mut change = self.change();
+        let mut change = Change::default();
         let mut ids = Vec::new();
         for new in pictures {
             all += 1;
@@ -195,7 +195,7 @@ impl DataSet {
 
     /// Takes pictures out.
     pub fn remove(&mut self, ids: &[u32]) -> Touched {
-        let mut change = self.change();
+        let mut change = Change::default();
         for id in ids {
             change.set(*id, self.pictures.get(id).cloned(), None);
         }
@@ -204,7 +204,7 @@ impl DataSet {
 
     /// Takes everything out, the classes too.
     pub fn clear(&mut self) -> Touched {
-        let mut change = self.change();
+        let mut change = Change::default();
         for (id, picture) in &self.pictures {
             change.set(*id, Some(picture.clone()), None);
         }
@@ -216,7 +216,7 @@ impl DataSet {
     pub fn set_split(&mut self, ids: &[u32], split: Use) -> Touched {
         let others = self.pictures().filter(|picture| !ids.contains(&picture.id));
         let mut names = Names::of(others);
-        let mut change = self.change();
+        let mut change = Change::default();
         for id in ids {
             if let Some(before) = self.pictures.get(id) {
                 let name = names.take(split, &before.name);
@@ -236,7 +236,7 @@ impl DataSet {
         let mut order: Vec<&Picture> = self.pictures().collect();
         order.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         let mut names = Names::default();
-        let mut change = self.change();
+        let mut change = Change::default();
         for (place, before) in order.into_iter().enumerate() {
             let split = if place % VAL_SHARE == VAL_SHARE - 1 {
                 Use::Val
@@ -270,7 +270,7 @@ impl DataSet {
         after
             .boxes
             .retain(|found| found.class < known && found.is_box());
-        let mut change = self.change();
+        let mut change = Change::default();
         change.run = run;
         change.set(id, Some(before), Some(after));
         self.apply(change)
@@ -370,7 +370,7 @@ impl DataSet {
         classes: Vec<String>,
         now: impl Fn(usize) -> Option<usize>,
     ) -> Touched {
-        let mut change = self.change();
+        let mut change = Change::default();
         for (id, before) in &self.pictures {
             let boxes = before.boxes.iter();
             let boxes = boxes.filter_map(|found| {
@@ -389,10 +389,6 @@ impl DataSet {
         }
         change.classes = Some((self.classes.clone(), classes));
         self.apply(change)
-    }
-
-    fn change(&self) -> Change {
-        Change::default()
     }
 
     fn apply(&mut self, change: Change) -> Touched {

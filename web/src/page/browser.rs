@@ -83,10 +83,12 @@ pub async fn copy(text: &str) -> bool {
         .is_ok()
 }
 
-/// Bytes as a file in the browser's keeping.
-pub fn blob(bytes: &js_sys::ArrayBuffer) -> Option<web_sys::Blob> {
+/// Bytes as a file of a media type, in the browser's keeping.
+pub fn file_of(bytes: &js_sys::ArrayBuffer, kind: &str) -> Option<web_sys::Blob> {
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type(kind);
     let parts = js_sys::Array::of1(bytes);
-    web_sys::Blob::new_with_u8_array_sequence(&parts).ok()
+    web_sys::Blob::new_with_buffer_source_sequence_and_options(&parts, &options).ok()
 }
 
 /// Hands a file over as a download.

@@ -1,12 +1,12 @@
 //! From files to the set and back, through the engine.
 
-use js_sys::{Array, ArrayBuffer};
 use leptos::prelude::*;
-use web_sys::{Blob, BlobPropertyBag};
+use web_sys::Blob;
 
 use super::incoming::Incoming;
 use crate::dataset::{LabelBox, NewPicture};
 use crate::messages::{Ask, OpenedSaid, Refusal, Said};
+use crate::page::browser::file_of;
 use crate::page::lab::{Lab, SHIPPED_PICTURES, bytes};
 use crate::page::link::unexpected;
 
@@ -81,15 +81,7 @@ impl Lab {
     /// When a file cannot be read.
     pub async fn pack_pictures(self) -> Result<(String, Blob), Refusal> {
         self.engine.start(self.state.device.get_untracked());
-        let (classes, ids, pictures) = {
-            let set = self.pictures.set.read_untracked();
-            let (ids, pictures) = set.ask();
-            (set.classes().to_vec(), ids, pictures)
-        };
-        let mut files = Vec::with_capacity(ids.len());
-        for file in ids.into_iter().filter_map(|id| self.pictures.file(id)) {
-            files.push(bytes(&file).await?);
-        }
+        let (classes, pictures, files) = self.pictures.told().await?;
         match self
             .engine
             .ask(Ask::Pack { classes, pictures }, files)
@@ -105,13 +97,6 @@ impl Lab {
             (said, _) => Err(unexpected(&said)),
         }
     }
-}
-
-/// A file of bytes.
-pub fn file_of(buffer: &ArrayBuffer, kind: &str) -> Option<Blob> {
-    let options = BlobPropertyBag::new();
-    options.set_type(kind);
-    Blob::new_with_buffer_source_sequence_and_options(&Array::of1(buffer), &options).ok()
 }
 
 fn kind(name: &str) -> &'static str {

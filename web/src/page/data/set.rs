@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
 use crate::dataset::{DataSet, Picture, Touched};
-use crate::messages::{Ask, DataSaid, Refusal, Said};
+use crate::messages::{Ask, DataSaid, LabelledPicture, Refusal, Said};
 use crate::page::lab::{Lab, bytes};
 use crate::page::link::unexpected;
 use crate::page::store::{self, Drawer, Entry};
@@ -76,6 +77,31 @@ impl Pictures {
             .update_value(|kept| kept.extend(ids.iter().copied().zip(files)));
         self.keep(touched, &ids);
         ids
+    }
+
+    /// The set as the engine takes it: classes, pictures, and the bytes of each picture.
+    ///
+    /// # Errors
+    /// When a file cannot be read any more.
+    pub async fn told(
+        self,
+    ) -> Result<(Vec<String>, Vec<LabelledPicture>, Vec<ArrayBuffer>), Refusal> {
+        let (classes, ids, told) = {
+            let set = self.set.read_untracked();
+            let (ids, told) = set.ask();
+            (set.classes().to_vec(), ids, told)
+        };
+        let mut files = Vec::with_capacity(ids.len());
+        for (id, picture) in ids.into_iter().zip(&told) {
+            let file = self.file(id).ok_or_else(|| Refusal {
+                place: picture.name.clone(),
+                found: "no bytes".to_owned(),
+                expected: "its file".to_owned(),
+                next: "Choose it again".to_owned(),
+            })?;
+            files.push(bytes(&file).await?);
+        }
+        Ok((classes, told, files))
     }
 
     fn keep(self, touched: Touched, with_files: &[u32]) {
@@ -156,15 +182,7 @@ impl Lab {
         if pictures.given.get_value() == Some(now) {
             return Ok(None);
         }
-        let set = pictures.set.read_untracked();
-        let classes = set.classes().to_vec();
-        let (ids, told) = set.ask();
-        drop(set);
-        let mut files = Vec::with_capacity(ids.len());
-        for id in ids {
-            let file = pictures.file(id);
-            files.push(bytes(&file.unwrap_or(Blob::new().map_err(|_| no_file())?)).await?);
-        }
+        let (classes, told, files) = pictures.told().await?;
         let ask = Ask::Data {
             classes,
             pictures: told,
@@ -182,13 +200,4 @@ impl Lab {
 /// Keys sort as their numbers do.
 fn key(id: u32) -> String {
     format!("{id:010}")
-}
-
-fn no_file() -> Refusal {
-    Refusal {
-        place: "the browser".to_owned(),
-        found: "no way to make a file".to_owned(),
-        expected: "a recent browser".to_owned(),
-        next: String::new(),
-    }
 }

@@ -22,7 +22,6 @@ pub fn Controls(state: State) -> impl IntoView {
 
 #[component]
 fn NetworkFields(state: State) -> impl IntoView {
-    let words = move || state.words();
     let sizes = Size::ALL.map(|size| {
         let letter = size.to_string();
         view! {
@@ -38,26 +37,9 @@ fn NetworkFields(state: State) -> impl IntoView {
             </label>
         }
     });
-    let whole = move |least: usize, most: usize, example: &str| {
-        let (least, most) = (least.to_string(), most.to_string());
-        fill(
-            words().whole_number,
-            &[("least", &least), ("most", &most), ("example", example)],
-        )
-    };
     let classes_wrong = move || {
         let right = address::classes(&state.classes.read()).is_some();
-        (!right).then(|| whole(1, MAX_CLASSES, "80"))
-    };
-    let batch_wrong = move || {
-        let right = address::batch(&state.batch.read()).is_some();
-        (!right).then(|| whole(1, MAX_BATCH, "16"))
-    };
-    let side_wrong = move || {
-        let wrong = state.imgsz_problem.read();
-        wrong
-            .as_ref()
-            .map(|wrong| problem(wrong, state.language.get()))
+        whole_number(state, right, [1, MAX_CLASSES], "80")
     };
     view! {
         <fieldset class="sizes">
@@ -70,19 +52,52 @@ fn NetworkFields(state: State) -> impl IntoView {
             value=state.classes
             wrong=Signal::derive(classes_wrong)
         />
+        <SideField state />
+        <BatchField state />
+    }
+}
+
+/// The side of the network's input.
+#[component]
+pub fn SideField(state: State) -> impl IntoView {
+    let wrong = move || {
+        let wrong = state.imgsz_problem.read();
+        wrong
+            .as_ref()
+            .map(|wrong| problem(wrong, state.language.get()))
+    };
+    view! {
         <NumberField
             id="imgsz"
             label=state.word(|words| words.image_side)
             value=state.imgsz
-            wrong=Signal::derive(side_wrong)
+            wrong=Signal::derive(wrong)
         />
+    }
+}
+
+/// Pictures per step.
+#[component]
+pub fn BatchField(state: State) -> impl IntoView {
+    let wrong = move || {
+        let right = address::batch(&state.batch.read()).is_some();
+        whole_number(state, right, [1, MAX_BATCH], "16")
+    };
+    view! {
         <NumberField
             id="batch"
             label=state.word(|words| words.batch)
             value=state.batch
-            wrong=Signal::derive(batch_wrong)
+            wrong=Signal::derive(wrong)
         />
     }
+}
+
+/// What to write instead of something that is no whole number of a range.
+pub fn whole_number(state: State, right: bool, range: [usize; 2], example: &str) -> Option<String> {
+    let [least, most] = range.map(|end| end.to_string());
+    let values = [("least", &*least), ("most", &*most), ("example", example)];
+    (!right).then(|| fill(state.words().whole_number, &values))
 }
 
 /// A number with its label, and what is wrong with it beside it.

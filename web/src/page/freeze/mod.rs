@@ -16,7 +16,7 @@ use leptos::prelude::*;
 
 use self::command::CommandLine;
 use self::controls::Controls;
-pub use self::controls::{FreezeField, NumberField};
+pub use self::controls::{BatchField, FreezeField, NumberField, SideField, whole_number};
 use self::figures::Figures;
 pub use self::life::Life;
 use self::list::ParameterList;

@@ -39,7 +39,10 @@ pub async fn keep_run(lab: Lab, snapshot: ArrayBuffer) {
         .runs
         .record
         .with_untracked(|record| serde_json::to_string(record).ok());
-    if let (Some(text), Some(blob)) = (text, browser::blob(&snapshot)) {
+    if let (Some(text), Some(blob)) = (
+        text,
+        browser::file_of(&snapshot, "application/octet-stream"),
+    ) {
         keep(lab, &[(RUN, text.into()), (SNAPSHOT, blob.into())]).await;
     }
 }

@@ -7,12 +7,12 @@ use leptos::prelude::*;
 
 use super::runs::{Activity, MAX_EPOCHS};
 use super::weights::WeightsField;
-use crate::address::{self, MAX_BATCH, View};
+use crate::address::View;
 use crate::dataset::DataSet;
-use crate::page::freeze::{FreezeField, NumberField};
+use crate::page::freeze::{BatchField, FreezeField, NumberField, SideField, whole_number};
 use crate::page::lab::Lab;
 use crate::page::nav::ViewLink;
-use crate::words::{fill, problem};
+use crate::words::fill;
 
 /// How long settings rest before a forecast is asked for.
 const REST: Duration = Duration::from_millis(300);
@@ -99,35 +99,12 @@ fn PicturesField(lab: Lab) -> impl IntoView {
 fn Numbers(lab: Lab) -> impl IntoView {
     let (state, runs) = (lab.state, lab.runs);
     let words = move || state.words();
-    let whole = move |right: bool, least: usize, most: usize, example: &str| {
-        let (least, most) = (least.to_string(), most.to_string());
-        (!right).then(|| {
-            fill(
-                words().whole_number,
-                &[("least", &least), ("most", &most), ("example", example)],
-            )
-        })
-    };
-    let epochs_wrong = move || whole(runs.epochs().is_some(), 1, MAX_EPOCHS, "30");
-    let batch_wrong = move || {
-        whole(
-            address::batch(&state.batch.read()).is_some(),
-            1,
-            MAX_BATCH,
-            "8",
-        )
-    };
-    let seed_wrong = move || whole(runs.seed().is_some(), 0, usize::MAX, "0");
+    let epochs_wrong = move || whole_number(state, runs.epochs().is_some(), [1, MAX_EPOCHS], "30");
+    let seed_wrong = move || whole_number(state, runs.seed().is_some(), [0, usize::MAX], "0");
     let rate_wrong = move || {
         runs.rate()
             .is_err()
             .then(|| words().learning_rate_wrong.to_owned())
-    };
-    let side_wrong = move || {
-        let wrong = state.imgsz_problem.read();
-        wrong
-            .as_ref()
-            .map(|wrong| problem(wrong, state.language.get()))
     };
     view! {
         <NumberField
@@ -136,18 +113,8 @@ fn Numbers(lab: Lab) -> impl IntoView {
             value=runs.epochs
             wrong=Signal::derive(epochs_wrong)
         />
-        <NumberField
-            id="imgsz"
-            label=state.word(|words| words.image_side)
-            value=state.imgsz
-            wrong=Signal::derive(side_wrong)
-        />
-        <NumberField
-            id="batch"
-            label=state.word(|words| words.batch)
-            value=state.batch
-            wrong=Signal::derive(batch_wrong)
-        />
+        <SideField state />
+        <BatchField state />
         <NumberField
             id="lr0"
             label=state.word(|words| words.learning_rate)

@@ -100,7 +100,7 @@ impl Lab {
         let (Said::Exported { .. }, Some(bytes)) = (said, bytes.into_iter().next()) else {
             return None;
         };
-        let blob = browser::blob(&bytes)?;
+        let blob = browser::file_of(&bytes, "application/octet-stream")?;
         self.set_best(Some(blob.clone()));
         Some(blob)
     }
