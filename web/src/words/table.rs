@@ -240,7 +240,7 @@ words! {
     count_without_val: "{train} pictures to learn from, {val} to check with. Without pictures to check with, nobody knows what it learnt: divide them anew.",
         "학습용 {train}장, 검증용 {val}장. 검증용 사진이 없으면 무엇을 배웠는지 알 수 없습니다. 사진을 다시 나누세요.";
     grid: "All pictures", "모든 사진";
-    thumb: "{name}, {count} boxes, {use}", "{name}, 박스 {count}개, {use}";
+    thumb: "{count} boxes, {use}", "박스 {count}개, {use}";
 
     // Looking at a picture.
     source: "The picture", "사진";

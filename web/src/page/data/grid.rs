@@ -162,13 +162,11 @@ fn Cell(
         Some(Use::Val) => words().use_val,
         _ => words().use_train,
     };
-    let boxes = move || told.read().as_ref().map_or(0, |told| told.2).to_string();
-    let label = move || {
-        fill(
-            words().thumb,
-            &[("name", &name()), ("count", &boxes()), ("use", split())],
-        )
-    };
+    let note = Memo::new(move |_| {
+        let boxes = told.read().as_ref().map_or(0, |told| told.2).to_string();
+        fill(words().thumb, &[("count", &boxes), ("use", split())])
+    });
+    let label = move || format!("{}, {}", name(), note.read());
     let left = move || {
         format!(
             "{:.3}%",
@@ -192,7 +190,7 @@ fn Cell(
             on:click=move |_| chosen.set(Some(id))
         >
             {part(move || thumbs.address(id).map(|address| view! { <img src=address alt="" draggable="false" /> }))}
-            <span class="cell-note" aria-hidden="true">{boxes}" · "{split}</span>
+            <span class="cell-note" aria-hidden="true">{note}</span>
         </div>
     }
 }
