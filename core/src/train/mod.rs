@@ -22,7 +22,8 @@ pub mod run;
 pub mod schedule;
 #[cfg(feature = "engine")]
 pub mod session;
-#[cfg(all(test, feature = "engine"))]
+#[cfg(test)]
+#[cfg(feature = "engine")]
 mod session_tests;
 #[cfg(feature = "engine")]
 pub mod snapshot;

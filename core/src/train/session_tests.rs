@@ -47,7 +47,9 @@ fn session(freeze: &str, optimizer: OptimizerKind, factors: &str) -> Session {
 
 fn batch() -> Batch {
     Batch {
-        pixels: (0..3 * SIDE * SIDE).map(|i| (i * 37 >> 3) as u8).collect(),
+        pixels: (0..3 * SIDE * SIDE)
+            .map(|i| ((i * 37) >> 3) as u8)
+            .collect(),
         shape: [1, 3, SIDE, SIDE],
         targets: vec![(
             0,

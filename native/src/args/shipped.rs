@@ -62,11 +62,10 @@ fn from_the_cache(relative: &str) -> Option<PathBuf> {
     let cache = dirs::cache_dir()?
         .join("frostline")
         .join(env!("CARGO_PKG_VERSION"));
-    let unpacked = unpack(relative, &cache).unwrap_or_else(|error| {
+    unpack(relative, &cache).unwrap_or_else(|error| {
         progress::say(&format!("the shipped {relative} is not unpacked: {error}"));
         None
-    });
-    unpacked
+    })
 }
 
 /// Puts a shipped file below `folder` where it is missing, whole or not at all: the weights out of the program, the data

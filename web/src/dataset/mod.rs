@@ -270,8 +270,10 @@ impl DataSet {
         after
             .boxes
             .retain(|found| found.class < known && found.is_box());
-        let mut change = Change::default();
-        change.run = run;
+        let mut change = Change {
+            run,
+            ..Change::default()
+        };
         change.set(id, Some(before), Some(after));
         self.apply(change)
     }
@@ -284,7 +286,7 @@ impl DataSet {
         let name = self.class_name(name, None)?;
         let mut classes = self.classes.clone();
         classes.push(name);
-        let touched = self.set_classes(classes, |class| Some(class));
+        let touched = self.set_classes(classes, Some);
         Ok((self.classes.len() - 1, touched))
     }
 
@@ -298,7 +300,7 @@ impl DataSet {
         if let Some(known) = classes.get_mut(class) {
             *known = name;
         }
-        Ok(self.set_classes(classes, |class| Some(class)))
+        Ok(self.set_classes(classes, Some))
     }
 
     /// Takes a class out, with its boxes.

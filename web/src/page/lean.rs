@@ -24,6 +24,6 @@ pub fn effect(done: impl FnMut() + 'static) {
     boxed_effect(Box::new(done));
 }
 
-fn boxed_effect(mut done: Box<dyn FnMut()>) {
-    Effect::new(move || done());
+fn boxed_effect(done: Box<dyn FnMut()>) {
+    Effect::new(done);
 }

@@ -36,15 +36,14 @@ impl Life {
 /// What is drawn over the blocks.
 #[component]
 pub fn LifeView(state: State, picture: Memo<Picture>, life: Life) -> impl IntoView {
-    let shown = move || {
+    move || {
         life.runs.get().then(|| {
             let count = state.network.with_untracked(|network| network.rows().len());
             let modules =
                 (0..count).map(|module| view! { <ModuleLife state picture life module /> });
             view! { <g class="life" aria-hidden="true">{modules.collect_view()}</g> }
         })
-    };
-    shown
+    }
 }
 
 #[component]
