@@ -15,6 +15,7 @@
 //! | [`weights`] | checkpoints read as data, transfer by name and shape |
 //! | [`ops`] | the model's own operations where Burn's are slow, on the CPU and on a GPU |
 //! | [`loss`] | target assignment, CIoU, the detection loss |
+//! | [`onnx`] | a network as a graph for other programs |
 //! | [`train`] | hyperparameters, optimizer, schedule, EMA, the training session |
 //! | [`data`] | data sets, labels, pictures, augmentation, batches |
 //! | [`eval`] | NMS, average precision, confusion, validation |
@@ -34,6 +35,8 @@ pub mod freeze;
 #[cfg(feature = "engine")]
 pub mod loss;
 pub mod model;
+#[cfg(feature = "engine")]
+pub mod onnx;
 #[cfg(feature = "engine")]
 pub mod ops;
 pub mod train;

@@ -80,6 +80,7 @@ fn run(parsed: Parsed) -> anyhow::Result<()> {
         Command::Evolve(settings) => evolve::run(&settings),
         Command::Train(settings) => commands::train::run(*settings),
         Command::Val(settings) => commands::val::run(settings),
+        Command::Export(settings) => commands::export::run(&settings),
         Command::Detect(settings) => commands::detect::run(settings),
     }
 }

@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod errors;
 mod evolve;
+mod export;
 mod features;
 mod forecast;
 mod inspect;

@@ -3,6 +3,7 @@
 mod bench;
 mod dist;
 mod notices;
+mod python;
 mod shipped;
 mod web;
 
@@ -18,7 +19,7 @@ cargo xtask serve   build the lab and serve it on this machine (a port may follo
 cargo xtask web     only build the lab, into web/dist
 cargo xtask quick   only build the page, quickly and large, into that folder: for trying a change
 cargo xtask lint    formatting, clippy and, where it is installed, cargo deny
-cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, a browser
+cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, onnxruntime, a browser
 cargo xtask dist    what a release holds, for this machine, into target/dist; `dist lab`: the lab
 cargo xtask fuzz    the fuzz targets for long (FROSTLINE_FUZZ_CASES, default 100000 cases each)";
 
@@ -57,16 +58,18 @@ fn main() -> ExitCode {
 fn test() -> anyhow::Result<()> {
     setup()?;
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
-    step(
-        "tests",
-        cargo().args([
-            "test",
-            "--release",
-            "--workspace",
-            "--locked",
-            "--no-fail-fast",
-        ]),
-    )?;
+    let mut tests = cargo();
+    tests.args([
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+    ]);
+    if let Some(python) = onnxruntime() {
+        tests.env(python::CHOSEN, python);
+    }
+    step("tests", &mut tests)?;
     step(
         "the library for the browser",
         cargo().args([
@@ -149,7 +152,7 @@ fn fuzz() -> anyhow::Result<()> {
     )
 }
 
-/// Brings the wasm32 target and a software Vulkan driver, when they are missing and can be had.
+/// Brings the wasm32 target, a software Vulkan driver and onnxruntime, when they are missing and can be had.
 fn setup() -> anyhow::Result<()> {
     if !wasm_library()?.is_dir() {
         step(
@@ -175,7 +178,25 @@ fn setup() -> anyhow::Result<()> {
             );
         }
     }
+    onnxruntime();
     web::setup()
+}
+
+/// A Python that runs exported networks, where one can be had.
+fn onnxruntime() -> Option<PathBuf> {
+    let python = match python::is_there() {
+        true => python::ONNX.interpreter(),
+        false => Err(anyhow::anyhow!("there is no Python")),
+    };
+    match python {
+        Ok(python) => Some(python),
+        Err(error) => {
+            println!(
+                "xtask: exported networks are not run in onnxruntime, those tests are SKIPPED: {error:#}"
+            );
+            None
+        }
+    }
 }
 
 fn wasm_library() -> anyhow::Result<PathBuf> {

@@ -118,6 +118,12 @@ impl<C> Bottleneck<C> {
             shortcut: self.shortcut,
         }
     }
+
+    /// Shows both convolutions by name.
+    pub(super) fn each(&self, path: &str, see: &mut impl FnMut(String, &C)) {
+        see(format!("{path}.cv1"), &self.cv1);
+        see(format!("{path}.cv2"), &self.cv2);
+    }
 }
 
 impl<C: ConvBlock> Bottleneck<C> {
@@ -180,6 +186,16 @@ impl<C> C3<C> {
             m: self.m.iter().map(|block| block.map(make)).collect(),
         }
     }
+
+    /// Shows every convolution by name.
+    pub(super) fn each(&self, path: &str, see: &mut impl FnMut(String, &C)) {
+        see(format!("{path}.cv1"), &self.cv1);
+        see(format!("{path}.cv2"), &self.cv2);
+        see(format!("{path}.cv3"), &self.cv3);
+        for (i, bottleneck) in self.m.iter().enumerate() {
+            bottleneck.each(&format!("{path}.m.{i}"), see);
+        }
+    }
 }
 
 impl<C: ConvBlock> C3<C> {
@@ -228,6 +244,12 @@ impl<C> Sppf<C> {
             cv2: make(&self.cv2),
             kernel: self.kernel,
         }
+    }
+
+    /// Shows both convolutions by name.
+    pub(super) fn each(&self, path: &str, see: &mut impl FnMut(String, &C)) {
+        see(format!("{path}.cv1"), &self.cv1);
+        see(format!("{path}.cv2"), &self.cv2);
     }
 }
 

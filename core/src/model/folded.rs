@@ -4,17 +4,19 @@
 //! bias, and nothing else. Holds where the statistics are the running ones: in the frozen prefix and
 //! in inference.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
 use super::architecture::Architecture;
 use super::blocks::{Conv, ConvBlock};
 use super::detect::decode;
 use super::layer::{Features, Layer, run};
 use super::norm::EPSILON;
-use super::state::Mode;
+use super::state::{Held, Mode};
 use super::yolov5::Yolov5;
+use crate::error::Result;
 use crate::ops::{conv_silu, served};
 
 /// Convolution with bias, SiLU; plain tensors.
@@ -51,6 +53,17 @@ impl FoldedConv {
             stride: conv.stride,
             padding: conv.padding,
         }
+    }
+
+    /// Weight and bias, with nothing left to be multiplied.
+    fn settled(&self) -> (Tensor<4>, Tensor<1>) {
+        let [channels, ..] = self.weight.dims();
+        let weight = self.weight.clone();
+        let weight = match &self.scale {
+            Some(scale) => weight * scale.clone().reshape([channels, 1, 1, 1]),
+            None => weight,
+        };
+        (weight, self.bias.clone())
     }
 }
 
@@ -100,6 +113,35 @@ impl Folded {
     /// How many modules there are: `0..modules`.
     pub fn modules(&self) -> usize {
         self.layers.len()
+    }
+
+    /// Weight `[C_out, C_in, K, K]` and bias `[C_out]` of every convolution, Detect's too, by the prefix that
+    /// [`Architecture::convolutions`] gives them.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn convolutions(&self) -> Result<HashMap<String, [TensorData; 2]>> {
+        let mut held = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let path = format!("model.{index}");
+            let mut see = |name, conv: &FoldedConv| held.push((name, conv.settled()));
+            match layer {
+                Layer::Conv(conv) => see(path, conv),
+                Layer::C3(c3) => c3.each(&path, &mut see),
+                Layer::Sppf(sppf) => sppf.each(&path, &mut see),
+                Layer::Upsample(_) | Layer::Concat => {}
+                Layer::Detect(detect) => {
+                    let heads = detect.m.iter().cloned().enumerate();
+                    held.extend(heads.map(|(scale, head)| (format!("{path}.m.{scale}"), head)));
+                }
+            }
+        }
+        let mut read = HashMap::with_capacity(held.len());
+        for (name, (weight, bias)) in held {
+            let [weight, bias] = [Held::float(&weight), Held::float(&bias)];
+            read.insert(name, [weight.read().await?, bias.read().await?]);
+        }
+        Ok(read)
     }
 
     /// Runs `modules` on `features` and keeps the last one's output and what later modules will read.

@@ -7,6 +7,7 @@ mod compare;
 mod data;
 mod detect;
 mod evolve;
+mod export;
 mod inspect;
 mod shipped;
 mod spelling;
@@ -30,6 +31,7 @@ pub use compare::CompareSettings;
 pub use data::{CheckSettings, SynthSettings};
 pub use detect::DetectSettings;
 pub use evolve::EvolveSettings;
+pub use export::{ExportSettings, Format};
 pub use inspect::{InspectSettings, Subject};
 pub use train::BATCH_SIZE;
 pub use train_settings::TrainSettings;
@@ -64,6 +66,9 @@ enum Raw {
     /// Find objects in pictures
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Detect(detect::RawDetect),
+    /// Write trained weights for other programs: ONNX, safetensors
+    #[command(after_help = EXIT_CODES, infer_long_args = true)]
+    Export(export::RawExport),
     /// Show an architecture, its parameters, and what freezing would do
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Inspect(inspect::RawInspect),
@@ -117,6 +122,7 @@ pub enum Command {
     Evolve(EvolveSettings),
     Val(ValSettings),
     Detect(DetectSettings),
+    Export(ExportSettings),
     Inspect(InspectSettings),
     Bench(BenchSettings),
     Compare(CompareSettings),
@@ -177,6 +183,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         },
         Raw::Val(raw) => Command::Val(raw.settle(&mut notes)?),
         Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
+        Raw::Export(raw) => Command::Export(raw.settle(&mut notes)?),
         Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),
         Raw::Bench(raw) => Command::Bench(raw.settle(&mut notes)?),
         Raw::Compare(raw) => {

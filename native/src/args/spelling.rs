@@ -28,12 +28,28 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ),
     ("--half", "Inference runs in single precision: leave it out"),
     (
+        "--inplace",
+        "The graph is written from the architecture: leave it out",
+    ),
+    (
+        "--int8",
+        "Export single precision, and quantise the .onnx file with onnxruntime's tools",
+    ),
+    (
+        "--keras",
+        "TensorFlow's files are not written: export ONNX and convert that",
+    ),
+    (
         "--linear-lr",
         "The linear schedule is the default: leave it out",
     ),
     ("--local-rank", "Training runs on one device: leave it out"),
     ("--ndjson-console", "Use --log json"),
     ("--ndjson-file", "Use --log run.jsonl"),
+    (
+        "--optimize",
+        "Phones' files are not written: export ONNX and convert that",
+    ),
     (
         "--quad",
         "Four mosaics in one are not supported: use a larger --imgsz with a smaller --batch-size",
@@ -51,9 +67,15 @@ const UNSUPPORTED: &[(&str, &str)] = &[
         "Hybrid labels are not supported: leave it out",
     ),
     (
+        "--simplify",
+        "The graph has nothing to simplify: leave it out",
+    ),
+    (
         "--sync-bn",
         "Training runs on one device, where it changes nothing: leave it out",
     ),
+    ("--topk-all", "Use --max-det"),
+    ("--topk-per-class", "Use --max-det"),
     ("--update", "Use `frostline train` to write weights again"),
     (
         "--upload-dataset",
@@ -66,12 +88,17 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("--visualize", "Feature maps are not drawn: leave it out"),
 ];
 
+/// Those that `export` has all the same.
+const EXPORTED: &[&str] = &["--half"];
+
 /// Rewrites `--conf_thres` as `--conf-thres` and refuses flags that this program does not have.
 ///
 /// # Errors
 /// A flag of the reference that is not supported, with what to do instead.
 pub fn normalize(args: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>> {
     let mut flags = true;
+    let args: Vec<OsString> = args.into_iter().collect();
+    let exports = args.get(1).is_some_and(|command| command == "export");
     args.into_iter()
         .map(|arg| {
             let Some(text) = arg.to_str() else {
@@ -88,7 +115,10 @@ pub fn normalize(args: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStrin
                 None => (text, None),
             };
             let name = name.replace('_', "-");
-            if let Some((flag, instead)) = UNSUPPORTED.iter().find(|(flag, _)| *flag == name) {
+            if let Some((flag, instead)) = UNSUPPORTED
+                .iter()
+                .find(|(flag, _)| *flag == name && !(exports && EXPORTED.contains(flag)))
+            {
                 return Err(Error::input(
                     "command line",
                     format!("{flag}, which this program does not have"),
@@ -129,6 +159,8 @@ mod tests {
                 "{message}"
             );
         }
+        assert!(normalized(&["frostline", "export", "--half"]).is_ok());
+        assert!(normalized(&["frostline", "val", "--half"]).is_err());
         assert!(normalized(&["train", "--sync_bn"]).is_err());
         assert!(normalized(&["detect", "--", "--quad"]).is_ok());
     }

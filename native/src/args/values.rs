@@ -277,18 +277,33 @@ const LARGEST_IMGSZ: usize = 16_384;
 /// # Errors
 /// Two different sides, or a size out of range.
 pub fn imgsz(given: &[usize], notes: &mut Vec<String>) -> Result<usize> {
-    let side = match given {
-        [side] => *side,
-        [a, b] if a == b => *a,
-        _ => {
-            return Err(Error::input(
-                "--imgsz",
-                format!("{given:?}"),
-                "one side length in pixels; pictures of any shape are fitted into it",
-                "Give one number, such as --imgsz 640",
-            ));
-        }
-    };
+    match given {
+        [side] => stride_multiple(*side, notes),
+        [a, b] if a == b => stride_multiple(*a, notes),
+        _ => Err(Error::input(
+            "--imgsz",
+            format!("{given:?}"),
+            "one side length in pixels; pictures of any shape are fitted into it",
+            "Give one number, such as --imgsz 640",
+        )),
+    }
+}
+
+/// As [`imgsz`] where two sides may differ: height and width.
+///
+/// # Errors
+/// A size out of range.
+pub fn height_width(given: &[usize], notes: &mut Vec<String>) -> Result<[usize; 2]> {
+    match given {
+        [height, width] if height != width => Ok([
+            stride_multiple(*height, notes)?,
+            stride_multiple(*width, notes)?,
+        ]),
+        _ => Ok([imgsz(given, notes)?; 2]),
+    }
+}
+
+fn stride_multiple(side: usize, notes: &mut Vec<String>) -> Result<usize> {
     if side == 0 || side > LARGEST_IMGSZ {
         return Err(Error::input(
             "--imgsz",
@@ -335,6 +350,8 @@ mod tests {
         assert!(notes.is_empty());
         assert_eq!(imgsz(&[500], &mut notes).unwrap(), 512);
         assert!(notes[0].contains("512"));
+        assert_eq!(height_width(&[480, 600], &mut notes).unwrap(), [480, 608]);
+        assert_eq!(height_width(&[320], &mut notes).unwrap(), [320, 320]);
         for bad in [&[0][..], &[640, 480], &[1_000_000]] {
             assert!(imgsz(bad, &mut notes).is_err(), "{bad:?}");
         }

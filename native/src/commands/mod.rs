@@ -5,6 +5,7 @@ mod coco;
 pub mod data;
 pub mod detect;
 pub mod devices;
+pub mod export;
 pub mod inspect;
 pub mod shell;
 mod source;

@@ -7,7 +7,6 @@ mod epoch;
 mod figures;
 mod kernels;
 mod machine;
-mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +14,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::python::PYTORCH;
 use crate::{cargo, root, step};
 use cases::{Case, Task};
 use document::Section;
@@ -135,7 +135,7 @@ pub fn run(args: impl Iterator<Item = String>) -> Result<()> {
         program: root()
             .join("target/release")
             .join(format!("frostline{}", std::env::consts::EXE_SUFFIX)),
-        python: python::interpreter()?,
+        python: PYTORCH.interpreter()?,
         work: root().join("target/bench"),
         options,
     };
@@ -234,7 +234,7 @@ impl Bench {
         )?;
         step(
             "PyTorch against the golden numbers",
-            python::script(&self.python, "check.py").arg(weights),
+            PYTORCH.script(&self.python, "check.py").arg(weights),
         )
     }
 
@@ -253,7 +253,8 @@ impl Bench {
             .join(format!("yolov5{size}-{classes}.safetensors"));
         step(
             &format!("weights of yolov5{size} with {classes} classes"),
-            python::script(&self.python, "weights.py")
+            PYTORCH
+                .script(&self.python, "weights.py")
                 .args(["--size", size, "--nc", &classes.to_string(), "--out"])
                 .arg(&path),
         )?;
@@ -333,7 +334,7 @@ impl Bench {
     }
 
     fn pytorch(&self, case: Case, weights: &Path, steps: usize) -> Command {
-        let mut command = python::script(&self.python, "bench.py");
+        let mut command = PYTORCH.script(&self.python, "bench.py");
         command
             .env("OMP_NUM_THREADS", THREADS)
             .args(["--size", case.size, "--imgsz", &case.imgsz.to_string()])
