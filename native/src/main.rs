@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod compare;
 mod evolve;
+mod fetch;
 mod forecast;
 mod interrupt;
 mod loader;
@@ -61,10 +62,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(parsed: Parsed) -> anyhow::Result<()> {
+fn run(mut parsed: Parsed) -> anyhow::Result<()> {
     for note in &parsed.notes {
         progress::say(note);
     }
+    fetch::bring(&mut parsed.command)?;
     match parsed.command {
         Command::Inspect(settings) => commands::inspect::run(&settings, &mut io::stdout().lock()),
         Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),

@@ -2,34 +2,38 @@
 
 use std::fs;
 
-use crate::program::{borrowed, run, training, training_from, weights, world};
+use crate::program::{Outcome, borrowed, command, run, training, training_from, weights, world};
 
 /// Exit code for wrong input.
 const WRONG_INPUT: i32 = 2;
 
 #[test]
-fn the_guides_own_line_is_understood_and_stops_only_at_the_missing_files() {
+fn the_guides_own_line_is_understood_and_stops_only_at_what_cannot_be_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let line = "train --batch 48 --weights yolov5m.pt --data voc.yaml --epochs 50 --cache --img 512 \
                 --hyp data/hyps/hyp.VOC.yaml --freeze 10 --device cpu";
     let args: Vec<&str> = line.split_whitespace().collect();
-    run(folder.path(), &args)
-        .expect_code(WRONG_INPUT)
-        .expect_words(&[
-            "error: voc.yaml: found no such file",
-            "frostline data synth",
-        ]);
-    let data = world().display().to_string();
+    let alone = |args: &[&str]| {
+        let mut command = command(folder.path(), args);
+        command
+            .env("FROSTLINE_CACHE", folder.path().join("cache"))
+            .env("FROSTLINE_MIRROR", "http://127.0.0.1:1")
+            .env("NO_PROXY", "127.0.0.1");
+        Outcome::from(command.output().unwrap())
+    };
+    alone(&args).expect_code(1).expect_words(&[
+        "yolov5m.pt could not be fetched",
+        "name a file of your own with --weights",
+    ]);
+    let weights = weights();
     let args: Vec<&str> = args
         .into_iter()
-        .map(|arg| if arg == "voc.yaml" { &data } else { arg })
+        .map(|arg| if arg == "yolov5m.pt" { &weights } else { arg })
         .collect();
-    run(folder.path(), &args)
-        .expect_code(WRONG_INPUT)
-        .expect_words(&[
-            "error: yolov5m.pt: found no such file",
-            "yolov5x.pt are assets of release v6.0",
-        ]);
+    alone(&args).expect_code(1).expect_words(&[
+        "VOCtrainval_06-Nov-2007.zip could not be fetched",
+        "with --data",
+    ]);
     assert!(
         !folder.path().join("runs/train").exists(),
         "a run that cannot start leaves no run folder"

@@ -10,6 +10,7 @@ mod errors;
 mod evolve;
 mod export;
 mod features;
+mod fetch;
 mod forecast;
 mod inspect;
 mod interrupted;

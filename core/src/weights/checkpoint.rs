@@ -55,7 +55,8 @@ impl Checkpoint {
                     place,
                     "no such file",
                     "a .pt or .safetensors checkpoint",
-                    "Mend the path; the official yolov5n.pt to yolov5x.pt are assets of release v6.0 of the YOLOv5 project",
+                    "Mend the path; the official yolov5n.pt to yolov5x.pt are assets of release v6.0 of the YOLOv5 project, and \
+                     `frostline` fetches them by their bare names",
                 ));
             }
             Err(error) => return Err(Error::io(path)(error)),
