@@ -15,7 +15,8 @@
 //! | [`weights`] | checkpoints read as data, transfer by name and shape |
 //! | [`ops`] | the model's own operations where Burn's are slow, on the CPU and on a GPU |
 //! | [`loss`] | target assignment, CIoU, the detection loss |
-//! | [`onnx`] | a network as a graph for other programs |
+//! | [`onnx`] | a network as a graph for other programs, and out of such a file again |
+//! | [`protobuf`] | the bytes of ONNX and TensorBoard files |
 //! | [`train`] | hyperparameters, optimizer, schedule, EMA, the training session |
 //! | [`data`] | data sets, labels, pictures, augmentation, batches |
 //! | [`eval`] | NMS, average precision, confusion, validation |
@@ -39,6 +40,8 @@ pub mod model;
 pub mod onnx;
 #[cfg(feature = "engine")]
 pub mod ops;
+#[cfg(feature = "engine")]
+pub mod protobuf;
 pub mod train;
 #[cfg(feature = "engine")]
 pub mod weights;

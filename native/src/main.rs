@@ -17,6 +17,7 @@ mod results;
 mod run_folder;
 mod training;
 mod usage;
+mod watch;
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ fn run(mut parsed: Parsed) -> anyhow::Result<()> {
     fetch::bring(&mut parsed.command)?;
     match parsed.command {
         Command::Inspect(settings) => commands::inspect::run(&settings, &mut io::stdout().lock()),
+        Command::Watch(settings) => watch::run(&settings, &mut io::stdout().lock()),
         Command::Devices { json } => commands::devices::run(json, &mut io::stdout().lock()),
         Command::DataCheck(settings) => commands::data::check(&settings, &mut io::stdout().lock()),
         Command::DataSynth(settings) => commands::data::synth(&settings),

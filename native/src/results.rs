@@ -30,13 +30,24 @@ pub struct EpochRow {
 }
 
 impl EpochRow {
-    fn line(&self) -> String {
+    /// The figures that there are, under the names of their columns.
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let columns = HEADER.split(',').skip(1).zip(self.cells());
+        columns
+            .filter_map(|(name, cell)| Some((name, cell?)))
+            .collect()
+    }
+
+    fn cells(&self) -> impl Iterator<Item = Option<f64>> {
         let metrics = self.metrics.map_or([None; 4], |values| values.map(Some));
         let val = self.val.map_or([None; 3], |values| values.map(Some));
         let cells = self.train.map(Some).into_iter();
-        let cells = cells.chain(metrics).chain(val).chain(self.lr.map(Some));
+        cells.chain(metrics).chain(val).chain(self.lr.map(Some))
+    }
+
+    fn line(&self) -> String {
         let mut line = self.epoch.to_string();
-        for cell in cells {
+        for cell in self.cells() {
             line.push(',');
             // Readers of the table expect a number in each cell.
             line.push_str(&cell.map_or_else(|| "nan".to_owned(), five_digits));

@@ -14,14 +14,14 @@ use frostline_tests::fixture;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{run, weights};
+use crate::program::{borrowed, run, training, training_from, weights, world};
 
 /// What rounding in another order moves a box by, in pixels, and a score.
 const SINGLE: (f64, f64) = (1e-3, 1e-5);
 /// Half precision has 11 bits: half a pixel at 1024, and as much again inside the network.
 const HALF: (f64, f64) = (4.0, 0.01);
 
-/// Names an interpreter with the packages of `tests/onnx/requirements.txt`; `cargo xtask test` makes one.
+/// Names an interpreter with the packages of `tests/python/requirements.txt`; `cargo xtask test` makes one.
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("FROSTLINE_PYTHON").map(PathBuf::from);
     let works = python.as_ref().is_some_and(|python| {
@@ -197,10 +197,12 @@ impl Cases {
         let opset = flag("--opset").map_or(17, |at| flags[at + 1].parse().unwrap());
         let [batch, height, width] = shapes[0];
         let names = serde_json::to_string(&network.names).unwrap();
+        let architecture = serde_json::to_string(network.model.architecture()).unwrap();
         self.cases.push(
             json!({"model": output.join(format!("{stem}.onnx")), "half": half, "opset": opset,
             "metadata": {"names": names, "stride": "32", "task": "detect",
-                "imgsz": format!("[{height}, {width}]"), "batch": batch.to_string()},
+                "imgsz": format!("[{height}, {width}]"), "batch": batch.to_string(),
+                "architecture": architecture},
             "runs": runs}),
         );
     }
@@ -209,7 +211,7 @@ impl Cases {
     fn check(self, python: &Path) {
         let path = self.folder.path().join("cases.json");
         fs::write(&path, Value::from(self.cases).to_string()).unwrap();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/onnx/check.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/python/onnx_files.py");
         let output = Command::new(python)
             .arg(script)
             .arg(&path)
@@ -396,6 +398,57 @@ fn exported_safetensors_are_the_weights_and_files_lie_beside_them() {
     }
     let args = ["inspect", "--weights", "golden-fp16.safetensors"];
     run(folder.path(), &args).expect_code(0);
+}
+
+#[test]
+fn an_exported_onnx_file_is_weights_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let trained = training(2, &["--freeze", "10", "--name", "first"]);
+    run(at, &borrowed(&trained)).expect_code(0);
+    let export = [
+        "export",
+        "--weights",
+        "best",
+        "--imgsz",
+        "64",
+        "--output",
+        ".",
+    ];
+    run(at, &export).expect_code(0);
+    let data = world().display().to_string();
+    let figures = ["runs/train/first/weights/best.safetensors", "best.onnx"].map(|weights| {
+        let args = [
+            "val",
+            "--device",
+            "cpu",
+            "--imgsz",
+            "64",
+            "--weights",
+            weights,
+        ];
+        let outcome = run(at, &[&args[..], &["--data", &data]].concat()).expect_code(0);
+        let rows = outcome
+            .stderr
+            .lines()
+            .filter(|line| line.trim_start().starts_with("all "));
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(figures[0].len(), 1);
+    assert_eq!(figures[0], figures[1]);
+    // Where only Detect trains, what is folded may stay folded; elsewhere it cannot learn.
+    let more = ["--freeze", "24", "--name", "head"];
+    run(at, &borrowed(&training_from("best.onnx", 1, &more))).expect_code(0);
+    for weights in ["best.onnx", "runs/train/head/weights/best.safetensors"] {
+        for more in [
+            &["--freeze", "10"][..],
+            &["--freeze", "24", "--freeze-bn", "drift"],
+        ] {
+            run(at, &borrowed(&training_from(weights, 1, more)))
+                .expect_code(2)
+                .expect_words(&["folded", ".onnx"]);
+        }
+    }
 }
 
 #[test]

@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::program::{borrowed, run, training};
 
 #[test]
-fn every_step_and_every_epoch_is_a_line_of_json_on_standard_output() {
+fn every_step_and_every_epoch_is_a_line_of_json_on_standard_output_and_tensorboard_has_its_file() {
     let folder = tempfile::tempdir().unwrap();
-    let flags = ["--log", "json", "--noplots", "--noforecast"];
+    let flags = ["--log", "json", "tensorboard", "--noplots", "--noforecast"];
     let outcome = run(folder.path(), &borrowed(&training(2, &flags))).expect_code(0);
     let lines: Vec<Value> = outcome
         .stdout
@@ -28,4 +28,7 @@ fn every_step_and_every_epoch_is_a_line_of_json_on_standard_output() {
         assert!(step[key].is_f64(), "{step}");
     }
     assert!(lines[3]["metrics"]["map50"].is_f64(), "{}", lines[3]);
+    let made = std::fs::read_dir(folder.path().join("runs/train/exp")).unwrap();
+    let mut names = made.flatten().map(|entry| entry.file_name());
+    assert!(names.any(|name| name.to_string_lossy().starts_with("events.out.tfevents.")));
 }

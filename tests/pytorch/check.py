@@ -1,7 +1,7 @@
 """Checks this PyTorch network against the golden numbers, with the golden weights as Frostline writes them:
 
-    frostline bench --weights tests/golden/model/yolov5n_nc3_pickled_half.pt --save-weights golden.safetensors ...
-    python check.py golden.safetensors
+    frostline export --weights tests/golden/model/yolov5n_nc3_pickled_half.pt --include safetensors --output .
+    python check.py yolov5n_nc3_pickled_half-fp32.safetensors
 """
 
 import sys

@@ -166,6 +166,13 @@ test("30 epochs of the target world reach what the native program reaches, in ti
   native("val", "--weights", file, "--name", "v", ...flags);
   const metrics = JSON.parse(await readFile(join(to, "v/metrics.json"), "utf8"));
   assert.ok(Math.abs(metrics.map50 - done.best.map50) < 2e-3, `native val ${metrics.map50}, the engine ${done.best.map50}`);
+  // As ONNX it is the same network, which the program takes too.
+  const graph = await engine.askForBytes({ onnx: { imgsz: 320 } }, [bytes[0]]);
+  const written = join(to, "browser.onnx");
+  await writeFile(written, graph.bytes[0]);
+  native("val", "--weights", written, "--name", "o", ...flags);
+  const same = JSON.parse(await readFile(join(to, "o/metrics.json"), "utf8"));
+  assert.ok(Math.abs(same.map50 - metrics.map50) < 1e-3, `as ONNX ${same.map50}`);
   const [{ file: picture }] = await pictures("val", 1);
   const ask = { picture: "file", imgsz: 320, conf: 0.25, iou: 0.45, which: "after" };
   const { detected } = await engine.ask({ detect: ask }, [picture]);

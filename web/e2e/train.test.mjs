@@ -108,6 +108,10 @@ test("a run is foretold, told, held, and taken along", async () => {
   assert.equal(file.suggestedFilename(), "best.safetensors");
   const bytes = await readFile(await file.path());
   assert.ok(bytes.length > 1_000_000 && bytes.subarray(8, 9).toString() === "{");
+  const [graph] = await Promise.all([page.waitForEvent("download"), page.locator("#export-onnx").click()]);
+  assert.equal(graph.suggestedFilename(), "best.onnx");
+  const onnx = await readFile(await graph.path());
+  assert.ok(onnx.length > 2 * bytes.length - 1_000_000 && onnx.includes("frostline") && onnx.includes("output0"));
   const commands = await page.locator(".command code").allTextContents();
   assert.equal(commands[0], "frostline train --freeze 24 --epochs 3 --imgsz 128 --batch-size 8 --seed 0 --cache-features auto");
   assert.equal(commands[1], "frostline val --weights best.safetensors --imgsz 128");

@@ -102,6 +102,11 @@ pub enum Ask {
     },
     /// Hand over the fine-tuned weights. Answer: [`Said::Exported`].
     Export,
+    /// Write a file of weights as ONNX. Bytes: the file. Answer: [`Said::Exported`].
+    Onnx {
+        /// Side of the graph's input in pixels, a multiple of 32.
+        imgsz: usize,
+    },
     /// Measure what tests compare. Answer: [`Said::Checked`].
     Check(Check),
 }
@@ -258,7 +263,7 @@ pub enum Said {
         /// The part of a plane `[left, top, width, height]` in its pixels that shows the picture; the rest is padding.
         content: [f64; 4],
     },
-    /// The fine-tuned weights. Bytes: a `.safetensors` file.
+    /// Weights. Bytes: a `.safetensors` or `.onnx` file.
     Exported {
         /// A name for the file.
         name: String,

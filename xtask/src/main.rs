@@ -19,7 +19,7 @@ cargo xtask serve   build the lab and serve it on this machine (a port may follo
 cargo xtask web     only build the lab, into web/dist
 cargo xtask quick   only build the page, quickly and large, into that folder: for trying a change
 cargo xtask lint    formatting, clippy and, where it is installed, cargo deny
-cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, onnxruntime, a browser
+cargo xtask setup   only bring what the tests need: the wasm32 target, a software Vulkan driver, onnxruntime and pycocotools, a browser
 cargo xtask dist    what a release holds, for this machine, into target/dist; `dist lab`: the lab
 cargo xtask fuzz    the fuzz targets for long (FROSTLINE_FUZZ_CASES, default 100000 cases each)";
 
@@ -66,7 +66,7 @@ fn test() -> anyhow::Result<()> {
         "--locked",
         "--no-fail-fast",
     ]);
-    if let Some(python) = onnxruntime() {
+    if let Some(python) = readers() {
         tests.env(python::CHOSEN, python);
     }
     step("tests", &mut tests)?;
@@ -152,7 +152,7 @@ fn fuzz() -> anyhow::Result<()> {
     )
 }
 
-/// Brings the wasm32 target, a software Vulkan driver and onnxruntime, when they are missing and can be had.
+/// Brings the wasm32 target, a software Vulkan driver, onnxruntime and pycocotools, when they are missing and can be had.
 fn setup() -> anyhow::Result<()> {
     if !wasm_library()?.is_dir() {
         step(
@@ -178,21 +178,21 @@ fn setup() -> anyhow::Result<()> {
             );
         }
     }
-    onnxruntime();
+    readers();
     web::setup()
 }
 
-/// A Python that runs exported networks, where one can be had.
-fn onnxruntime() -> Option<PathBuf> {
+/// A Python that reads what the program writes, where one can be had.
+fn readers() -> Option<PathBuf> {
     let python = match python::is_there() {
-        true => python::ONNX.interpreter(),
+        true => python::READERS.interpreter(),
         false => Err(anyhow::anyhow!("there is no Python")),
     };
     match python {
         Ok(python) => Some(python),
         Err(error) => {
             println!(
-                "xtask: exported networks are not run in onnxruntime, those tests are SKIPPED: {error:#}"
+                "xtask: exported networks and COCO files are not read by other programs, those tests are SKIPPED: {error:#}"
             );
             None
         }

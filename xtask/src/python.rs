@@ -1,4 +1,4 @@
-//! Python for the measurements beside PyTorch and the tests beside onnxruntime: a virtual environment each, under `target`.
+//! Python for the measurements beside PyTorch and the tests beside onnxruntime and pycocotools: a virtual environment each, under `target`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,10 +23,10 @@ pub const PYTORCH: Scripts = Scripts {
     name: "pytorch",
     imports: "import numpy, safetensors, torch",
 };
-/// Exported networks in onnxruntime.
-pub const ONNX: Scripts = Scripts {
-    name: "onnx",
-    imports: "import numpy, onnx, onnxruntime",
+/// Exported networks in onnxruntime, detections in COCO's own program.
+pub const READERS: Scripts = Scripts {
+    name: "python",
+    imports: "import numpy, onnx, onnxruntime, pycocotools",
 };
 
 /// Whether there is a Python at all.

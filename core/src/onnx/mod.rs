@@ -11,6 +11,7 @@ mod graph;
 mod network;
 mod nms;
 mod proto;
+pub(crate) mod read;
 
 use self::boxes::Scale;
 use self::network::Writer;
@@ -29,6 +30,9 @@ const LAST_HALF_CLASS: usize = 2048;
 
 const INPUT: &str = "images";
 const OUTPUT: &str = "output0";
+/// Keys of the metadata.
+const ARCHITECTURE: &str = "architecture";
+const NAMES: &str = "names";
 
 /// How a network is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +65,7 @@ pub struct OnnxNms {
 }
 
 /// The bytes of an `.onnx` file that computes what [`Folded::predict`] does. Its metadata holds `names` (a JSON list), `stride`,
-/// `task`, `imgsz` (height, width) and `batch`.
+/// `task`, `imgsz` (height, width), `batch` and `architecture` (JSON), from which [`crate::weights::Checkpoint`] reads it again.
 ///
 /// # Errors
 /// A size that the strides do not divide, an unknown opset, a network that is too large for one file or whose
@@ -193,14 +197,16 @@ fn extents(options: &OnnxOptions) -> [Extent; 3] {
 type Metadata = Vec<(&'static str, String)>;
 
 fn metadata(model: &Folded, names: &[String], options: &OnnxOptions) -> Result<Metadata> {
-    let unwritable = |error| Error::input("class names", error, "text as JSON", "");
+    let unwritable = |error| Error::input("the metadata", error, "text as JSON", "");
+    let architecture = serde_json::to_string(model.architecture()).map_err(unwritable)?;
     let [height, width] = options.imgsz;
     Ok(vec![
         ("stride", model.architecture().max_stride().to_string()),
-        ("names", serde_json::to_string(names).map_err(unwritable)?),
+        (NAMES, serde_json::to_string(names).map_err(unwritable)?),
         ("task", "detect".to_owned()),
         ("imgsz", format!("[{height}, {width}]")),
         ("batch", options.batch.to_string()),
+        (ARCHITECTURE, architecture),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! The few messages of ONNX that a network needs, with the numbers that its specification gives their fields
-//! (<https://github.com/onnx/onnx/blob/main/docs/IR.md>, `onnx.proto`), and how protobuf writes them
-//! (<https://protobuf.dev/programming-guides/encoding/>). Nothing here reads a file, so that numbers, bytes and messages
-//! inside each other are all there is to it.
+//! (<https://github.com/onnx/onnx/blob/main/docs/IR.md>, `onnx.proto`).
+
+use crate::protobuf::{Field, Message, fields};
 
 /// `TensorProto.DataType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,43 +9,6 @@ pub(super) enum DataType {
     Float = 1,
     Int64 = 7,
     Float16 = 10,
-}
-
-/// A message while it is written.
-#[derive(Debug, Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    /// Seven bits a byte, the lowest first; all but the last byte have the eighth set.
-    fn varint(&mut self, mut value: u64) {
-        while value > 0x7f {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn int(&mut self, field: u64, value: i64) {
-        self.varint(field << 3);
-        self.varint(value as u64);
-    }
-
-    fn bytes(&mut self, field: u64, bytes: &[u8]) {
-        self.varint(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend(bytes);
-    }
-
-    fn text(&mut self, field: u64, text: &str) {
-        self.bytes(field, text.as_bytes());
-    }
-
-    /// A message inside this one.
-    fn message(&mut self, field: u64, fill: impl FnOnce(&mut Self)) {
-        let mut inner = Self::default();
-        fill(&mut inner);
-        self.bytes(field, &inner.0);
-    }
 }
 
 #[derive(Debug)]
@@ -76,7 +39,7 @@ impl Model {
                 entry.text(2, value);
             });
         }
-        model.0
+        model.into_bytes()
     }
 }
 
@@ -232,28 +195,15 @@ impl ValueInfo {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The examples of protobuf's own guide.
-    #[test]
-    fn numbers_texts_and_messages_are_written_as_protobuf_says() {
-        let mut message = Message::default();
-        message.int(1, 150);
-        assert_eq!(message.0, [0x08, 0x96, 0x01]);
-        let mut message = Message::default();
-        message.text(2, "testing");
-        assert_eq!(message.0, b"\x12\x07testing");
-        let mut message = Message::default();
-        message.message(3, |inner| inner.int(1, 150));
-        assert_eq!(message.0, [0x1a, 0x03, 0x08, 0x96, 0x01]);
-        let mut message = Message::default();
-        message.int(20, 0);
-        message.int(1, -2);
-        let minus_two = [
-            0x08, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
-        ];
-        assert_eq!(message.0, [&[0xa0, 0x01, 0x00], &minus_two[..]].concat());
+/// Key and value of an entry of `metadata_props`.
+pub(super) fn entry(bytes: &[u8]) -> Option<(&str, &str)> {
+    let mut entry = ("", "");
+    for field in fields(bytes) {
+        match field? {
+            (1, Field::Bytes(key)) => entry.0 = str::from_utf8(key).ok()?,
+            (2, Field::Bytes(value)) => entry.1 = str::from_utf8(value).ok()?,
+            _ => {}
+        }
     }
+    Some(entry)
 }

@@ -69,6 +69,9 @@ pub async fn start(
     device: &Device,
 ) -> Result<Start> {
     let plan = FreezePlan::resolve(options.freeze, &architecture)?;
+    if checkpoint.is_some_and(Checkpoint::is_folded) {
+        check_folded(&plan, &architecture)?;
+    }
     let mut model = Yolov5::new(architecture, options.seed, device);
     let exclude: &[&str] = if options.own_anchors && options.keep.is_none() {
         &["anchor"]
@@ -106,6 +109,30 @@ pub async fn start(
         transfer,
         anchors,
     })
+}
+
+/// Folded weights can only be built upon where no BatchNorm sees batches.
+fn check_folded(plan: &FreezePlan, architecture: &Architecture) -> Result<()> {
+    let convolutions = architecture.convolutions();
+    let mut norms = convolutions.iter().filter(|conv| conv.norm);
+    let learns = |prefix: &str| {
+        let norm = format!("{prefix}.bn");
+        plan.stages
+            .iter()
+            .any(|stage| !stage.fixed_norms.contains(&norm))
+    };
+    match norms.find(|conv| learns(&conv.prefix)) {
+        None => Ok(()),
+        Some(conv) => Err(Error::input(
+            format_args!("freeze plan {}", plan.spec),
+            format_args!(
+                "{}, whose BatchNorm is folded in these weights",
+                conv.prefix
+            ),
+            "weights with their BatchNorms where modules train",
+            "Start from the .pt or .safetensors that the .onnx file was made from, or train Detect alone with --freeze all-but-detect",
+        )),
+    }
 }
 
 /// A trained network and its class names; `place` names the checkpoint in errors.

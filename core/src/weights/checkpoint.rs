@@ -12,6 +12,8 @@ use super::torch_zip::{Archive, MAX_TOTAL_BYTES};
 use super::value::{Pickle, Ref, Value, short};
 use crate::error::{Error, Result};
 use crate::model::Architecture;
+use crate::model::norm::EPSILON;
+use crate::onnx::read as onnx;
 
 /// Tensors under the reference's names, with classes and architecture where the file has them.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +42,8 @@ const MAX_NOTES: usize = 64;
 const MAX_NOTE_BYTES: usize = 4096;
 
 impl Checkpoint {
-    /// Reads a `.pt` (a whole module or a state dict) or `.safetensors` file; the content decides,
-    /// not the ending.
+    /// Reads a `.pt` (a whole module or a state dict), a `.safetensors`, or an `.onnx` that this program wrote; the
+    /// content decides, not the ending.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be read, [`Error::Input`] as [`Checkpoint::from_bytes`].
@@ -80,6 +82,15 @@ impl Checkpoint {
         match Format::of(bytes) {
             Format::Zip => Self::from_torch(bytes, place),
             Format::Safetensors => Self::from_safetensors(bytes, place),
+            Format::Onnx => {
+                let stored = onnx::read(bytes, place)?;
+                let checkpoint = Self {
+                    tensors: stored.tensors,
+                    architecture: Some(stored.architecture),
+                    ..Self::default()
+                };
+                Ok(checkpoint.with_names(stored.names, None))
+            }
             Format::Foreign { found, next } => Err(Error::input(
                 place,
                 found,
@@ -87,6 +98,18 @@ impl Checkpoint {
                 next,
             )),
         }
+    }
+
+    /// Whether every BatchNorm was folded into the convolution before it, as in an `.onnx`, and now only adds the bias: its
+    /// variance is 1 − ε, that of a new network 1. The network computes what it did, but cannot go on learning where
+    /// BatchNorm sees batches.
+    pub fn is_folded(&self) -> bool {
+        let mut variances = (self.tensors.iter())
+            .filter(|(name, _)| name.ends_with("bn.running_var"))
+            .flat_map(|(_, data)| data.iter::<f32>())
+            .peekable();
+        let one = |variance: f32| (variance + EPSILON as f32 - 1.0).abs() < 1e-4;
+        variances.peek().is_some() && variances.all(one)
     }
 
     /// The checkpoint as a `.safetensors` file: the same content gives the same bytes. The metadata
@@ -386,6 +409,7 @@ fn canonical_names(mut tensors: StateDict, place: &str) -> Result<StateDict> {
 enum Format {
     Zip,
     Safetensors,
+    Onnx,
     Foreign {
         found: &'static str,
         next: &'static str,
@@ -405,6 +429,8 @@ impl Format {
             Self::Zip
         } else if bytes.get(8) == Some(&b'{') {
             Self::Safetensors
+        } else if onnx::is_onnx(bytes) {
+            Self::Onnx
         } else if bytes.get(257..262) == Some(b"ustar") {
             foreign("a tar archive (PyTorch before 0.2)", LEGACY)
         } else if matches!(bytes, [0x80, 0..=5, ..]) {

@@ -4,13 +4,13 @@ use burn::tensor::{BoolStore, DType, TensorData, bf16, f16};
 
 /// The order of the bytes within one element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ByteOrder {
+pub(crate) enum ByteOrder {
     Little,
     Big,
 }
 
 /// Bytes as a tensor of `dtype` and `shape`; `None` if their number does not fit.
-pub(super) fn decode(
+pub(crate) fn decode(
     bytes: &[u8],
     dtype: DType,
     shape: &[usize],

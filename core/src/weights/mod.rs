@@ -6,7 +6,7 @@
 pub mod atomic;
 pub mod checkpoint;
 pub mod classes;
-mod elements;
+pub(crate) mod elements;
 #[cfg(test)]
 mod hostile_tests;
 mod machine;

@@ -53,10 +53,6 @@ pub struct RawBench {
     /// Where to compute: auto, cpu, gpu, gpu:N
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Write the network's weights as .safetensors before the first step, so that another program
-    /// can run the same
-    #[arg(long, value_name = "FILE")]
-    save_weights: Option<PathBuf>,
     /// Print json
     #[arg(long)]
     json: bool,
@@ -89,7 +85,6 @@ pub struct BenchSettings {
     pub device: DeviceChoice,
     pub freeze_bn: FreezeNorms,
     pub optimizer: OptimizerKind,
-    pub save_weights: Option<PathBuf>,
     pub json: bool,
 }
 
@@ -119,7 +114,6 @@ impl RawBench {
             device: self.device.parse()?,
             freeze_bn: self.freeze_bn,
             optimizer: self.optimizer,
-            save_weights: self.save_weights,
             json: self.json,
         })
     }

@@ -14,7 +14,9 @@ use super::values;
 /// Where comparisons lie unless told otherwise; train's own default is another folder.
 const PROJECT: &str = "runs/compare";
 /// Flags of train that a comparison sets itself, run by run.
-const OWN: [&str; 6] = ["freeze", "seeds", "seed", "project", "name", "exist_ok"];
+const OWN: [&str; 7] = [
+    "freeze", "seeds", "seed", "reach", "project", "name", "exist_ok",
+];
 
 /// What is typed after `compare`.
 #[derive(Debug, Clone, Args)]
@@ -22,6 +24,9 @@ pub struct RawCompare {
     /// Train each plan with so many seeds, from --seed on
     #[arg(long, default_value = "1", value_parser = values::positive, value_name = "N")]
     seeds: usize,
+    /// Tell how long each plan trains until its mAP50 is this, such as 0.6
+    #[arg(long, value_parser = values::fraction, value_name = "MAP50")]
+    reach: Option<f64>,
     #[command(flatten)]
     train: RawTrain,
 }
@@ -33,6 +38,8 @@ pub struct CompareSettings {
     pub plans: Vec<String>,
     /// The seeds of each plan.
     pub seeds: Vec<u64>,
+    /// The mAP50 that all are to reach.
+    pub reach: Option<f64>,
     /// Where runs and report lie.
     pub folder: PathBuf,
     /// The rest of train's flags, with their values.
@@ -84,6 +91,7 @@ impl RawCompare {
         Ok(CompareSettings {
             plans,
             seeds: (seed..).take(self.seeds).collect(),
+            reach: self.reach,
             folder: project.join(name),
             flags: typed_flags("compare", &OWN, given, matches),
         })

@@ -17,6 +17,7 @@ mod trained;
 mod typed;
 mod val;
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ pub use train::BATCH_SIZE;
 pub use train_settings::TrainSettings;
 pub use val::ValSettings;
 pub use values::{ArchitectureSource, FeatureMode, LogTo, ProbeBudget, Task};
+pub use watch::WatchSettings;
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -81,6 +83,9 @@ enum Raw {
     /// Say from short probes which freeze depth suits data, weights and a budget
     #[command(after_help = EXIT_CODES, infer_long_args = true)]
     Advise(Box<advise::RawAdvise>),
+    /// Show the curves of a run in the terminal, while it goes on or afterwards
+    #[command(infer_long_args = true)]
+    Watch(watch::RawWatch),
     /// List the devices that --device can name
     #[command(infer_long_args = true)]
     Devices(RawDevices),
@@ -127,6 +132,7 @@ pub enum Command {
     Bench(BenchSettings),
     Compare(CompareSettings),
     Advise(Box<AdviseSettings>),
+    Watch(WatchSettings),
     Devices { json: bool },
     DataCheck(CheckSettings),
     DataSynth(SynthSettings),
@@ -184,6 +190,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Refusal
         Raw::Val(raw) => Command::Val(raw.settle(&mut notes)?),
         Raw::Detect(raw) => Command::Detect(raw.settle(&mut notes)?),
         Raw::Export(raw) => Command::Export(raw.settle(&mut notes)?),
+        Raw::Watch(raw) => Command::Watch(raw.settle()?),
         Raw::Inspect(raw) => Command::Inspect(raw.settle(&mut notes)?),
         Raw::Bench(raw) => Command::Bench(raw.settle(&mut notes)?),
         Raw::Compare(raw) => {

@@ -86,6 +86,10 @@ const UNSUPPORTED: &[(&str, &str)] = &[
         "Windows are not opened: look at the pictures in the run folder",
     ),
     ("--visualize", "Feature maps are not drawn: leave it out"),
+    (
+        "--workspace",
+        "TensorRT's files are not written: export ONNX and convert that",
+    ),
 ];
 
 /// Those that `export` has all the same.

@@ -168,9 +168,9 @@ pub struct RawTrain {
     /// Foretell no time and no memory before training
     #[arg(long, alias = "no-forecast", help_heading = "Run")]
     noforecast: bool,
-    /// Tell every step as a line of JSON: json for standard output, or a file such as run.jsonl
-    #[arg(long, value_name = "WHERE", help_heading = "Run")]
-    log: Option<LogTo>,
+    /// Tell every step as a line of JSON (json for standard output, or a file such as run.jsonl), and every epoch to TensorBoard (tensorboard)
+    #[arg(long, num_args = 1.., value_name = "WHERE", help_heading = "Run")]
+    log: Vec<LogTo>,
     /// Keep a checkpoint every so many epochs; -1 for off
     #[arg(long, default_value = "-1", value_parser = values::save_period, allow_negative_numbers = true, value_name = "N", help_heading = "Run")]
     save_period: std::option::Option<usize>,

@@ -49,9 +49,9 @@ pub struct TrainSettings {
     /// Foretell no time and no memory.
     #[serde(default)]
     pub noforecast: bool,
-    /// Where every step is told as JSON.
-    #[serde(default)]
-    pub log: Option<LogTo>,
+    /// Where steps and epochs are told.
+    #[serde(default, deserialize_with = "none_is_empty")]
+    pub log: Vec<LogTo>,
     pub cache: Option<CacheMode>,
     pub image_weights: bool,
     pub device: DeviceChoice,
@@ -135,8 +135,10 @@ impl TrainSettings {
         let mut settings = self.clone();
         settings.data = absolute(&self.data);
         settings.weights = self.weights.as_ref().map(absolute);
-        if let Some(LogTo::File(path)) = &self.log {
-            settings.log = Some(LogTo::File(absolute(path)));
+        for to in &mut settings.log {
+            if let LogTo::File(path) = to {
+                *path = absolute(path);
+            }
         }
         if let Some(ArchitectureSource::File(path)) = &self.cfg {
             settings.cfg = Some(ArchitectureSource::File(absolute(path)));
@@ -153,6 +155,14 @@ impl TrainSettings {
             Some(CacheMode::Disk) => Kept::Disk,
         }
     }
+}
+
+/// `null`, as runs of earlier days have it, is nothing.
+fn none_is_empty<'de, D>(from: D) -> std::result::Result<Vec<LogTo>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 pub(super) fn read_text(path: &Path) -> Result<String> {

@@ -9,7 +9,7 @@ use super::shipped;
 use crate::run_folder::{self, RunFolder};
 
 /// Where `train` puts its runs unless told otherwise.
-const RUNS: &str = "runs/train";
+pub(super) const RUNS: &str = "runs/train";
 
 /// The weights that were named (`best` and `last` are the newest run's), the best of the newest run, or the shipped ones; says which.
 ///

@@ -32,12 +32,13 @@ pub enum FeatureMode {
     Auto,
 }
 
-/// `--log`: where lines of JSON go.
+/// `--log`: where a run is told, as lines of JSON or for TensorBoard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum LogTo {
     Stdout,
     File(PathBuf),
+    TensorBoard,
 }
 
 impl FromStr for LogTo {
@@ -48,7 +49,11 @@ impl FromStr for LogTo {
         match path.extension().and_then(|suffix| suffix.to_str()) {
             Some("json" | "jsonl" | "ndjson") => Ok(Self::File(path.to_path_buf())),
             None if text.eq_ignore_ascii_case("json") => Ok(Self::Stdout),
-            _ => Err("expected json, for standard output, or a file such as run.jsonl".to_owned()),
+            None if text.eq_ignore_ascii_case("tensorboard") => Ok(Self::TensorBoard),
+            _ => Err(
+                "expected json, for standard output, a file such as run.jsonl, or tensorboard"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -65,6 +70,7 @@ impl From<LogTo> for String {
     fn from(to: LogTo) -> Self {
         match to {
             LogTo::Stdout => "json".to_owned(),
+            LogTo::TensorBoard => "tensorboard".to_owned(),
             LogTo::File(path) => path.display().to_string(),
         }
     }

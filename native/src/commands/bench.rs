@@ -1,7 +1,6 @@
 //! `bench`: how long a training step or inference takes on a device, and how much memory.
 
 use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
@@ -13,7 +12,7 @@ use frostline::freeze::{FeatureCache, FeaturePrecision, FreezePlan};
 use frostline::model::{Size, Yolov5};
 use frostline::train::session::image_tensor;
 use frostline::train::{Hyp, Rates, Session, SessionConfig};
-use frostline::weights::{Checkpoint, Precision, transfer, write_atomically};
+use frostline::weights::{Checkpoint, transfer};
 use serde::Serialize;
 
 use crate::args::{ArchitectureSource, BenchCase, BenchSettings};
@@ -96,10 +95,7 @@ pub fn run(settings: &BenchSettings, out: &mut impl Write) -> Result<()> {
     device.sync()?;
     let memory = PeakGrowth::start();
 
-    let (name, mut model) = network(settings, &device)?;
-    if let Some(path) = &settings.save_weights {
-        save(&mut model, path)?;
-    }
+    let (name, model) = network(settings, &device)?;
     let classes = model.architecture().nc;
     let batch = plausible_batch(settings.batch_size, settings.imgsz, classes);
     let (task, freeze, mut step) = prepare(settings, model, batch, &device)?;
@@ -263,16 +259,6 @@ fn network(settings: &BenchSettings, device: &Device) -> Result<(String, Yolov5)
         model.load(&transfer.taken, device);
     }
     Ok((name, model))
-}
-
-fn save(model: &mut Yolov5, path: &Path) -> Result<()> {
-    let checkpoint = Checkpoint {
-        tensors: read_sync(model.state_dict())?,
-        architecture: Some(model.architecture().clone()),
-        ..Checkpoint::default()
-    };
-    write_atomically(path, &checkpoint.to_safetensors(Precision::Full)?)?;
-    Ok(())
 }
 
 /// A session that steps with every batch.

@@ -217,7 +217,7 @@ pub mod tests {
             outcome(0, "0", 1, &[0.2, 0.3, 0.6], 4.0),
             outcome(1, "10", 0, &[0.2, 0.5], 2.0),
         ];
-        Comparison::of(&["0".to_owned(), "10".to_owned()], &outcomes)
+        Comparison::of(&["0".to_owned(), "10".to_owned()], None, &outcomes)
     }
 
     #[test]

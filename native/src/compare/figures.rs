@@ -48,6 +48,14 @@ impl Outcome {
         self.usage.iter().map(|usage| usage.seconds).sum()
     }
 
+    /// Seconds of steps until mAP50 is first `map50`; nothing when it never is.
+    pub fn seconds_to(&self, map50: f64) -> Option<f64> {
+        let reached = |row: &&EpochRow| row.metrics.is_some_and(|[_, _, found, _]| found >= map50);
+        let epoch = self.rows.iter().find(reached)?.epoch;
+        let until = self.usage.iter().filter(|usage| usage.epoch <= epoch);
+        Some(until.map(|usage| usage.seconds).sum())
+    }
+
     /// Seconds of an epoch's steps, the median.
     pub fn epoch_seconds(&self) -> f64 {
         let mut seconds: Vec<f64> = self.usage.iter().map(|usage| usage.seconds).collect();
@@ -113,6 +121,8 @@ pub struct Plan {
     pub map: Spread,
     pub seconds: Spread,
     pub epoch_seconds: Spread,
+    /// Seconds until the mAP50 that all are to reach; nothing when a seed does not reach it.
+    pub seconds_to_reach: Option<Spread>,
     pub memory_mib: Option<Spread>,
     pub use_share: Option<Spread>,
 }
@@ -121,6 +131,8 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub struct Comparison {
     pub plans: Vec<Plan>,
+    /// The mAP50 that all are to reach.
+    pub reach: Option<f64>,
     /// Whether memory and use are those of a device with memory of its own.
     pub on_device: bool,
     /// The machine's memory in MiB, where memory is the process's and the system tells.
@@ -137,11 +149,11 @@ impl Comparison {
             .iter()
             .map(|run| Outcome::read(&settings.folder, run))
             .collect::<Result<_>>()?;
-        Ok(Self::of(&settings.plans, &outcomes))
+        Ok(Self::of(&settings.plans, settings.reach, &outcomes))
     }
 
     /// Groups outcomes by plan.
-    pub fn of(plans: &[String], outcomes: &[Outcome]) -> Self {
+    pub fn of(plans: &[String], reach: Option<f64>, outcomes: &[Outcome]) -> Self {
         let on_device = (outcomes.iter())
             .flat_map(|outcome| &outcome.usage)
             .any(|usage| usage.device_mib.is_some());
@@ -150,7 +162,7 @@ impl Comparison {
             let own: Vec<Outcome> = own.cloned().collect();
             let spread =
                 |f: &dyn Fn(&Outcome) -> f64| Spread::of(&own.iter().map(f).collect::<Vec<_>>());
-            let known = |f: fn(&Outcome) -> Option<f64>| {
+            let known = |f: &dyn Fn(&Outcome) -> Option<f64>| {
                 let values: Option<Vec<f64>> = own.iter().map(f).collect();
                 Spread::of(&values?)
             };
@@ -160,13 +172,15 @@ impl Comparison {
                 map: spread(&|o| o.best()[1])?,
                 seconds: spread(&Outcome::seconds)?,
                 epoch_seconds: spread(&Outcome::epoch_seconds)?,
-                memory_mib: known(Outcome::memory_mib),
-                use_share: known(Outcome::use_share),
+                seconds_to_reach: known(&|outcome| outcome.seconds_to(reach?)),
+                memory_mib: known(&Outcome::memory_mib),
+                use_share: known(&Outcome::use_share),
                 outcomes: own,
             })
         });
         Self {
             plans: plans.collect(),
+            reach,
             on_device,
             total_mib: if on_device {
                 None
@@ -179,14 +193,14 @@ impl Comparison {
     /// A row per run.
     pub fn csv(&self) -> String {
         let mut csv = String::from(
-            "freeze,seed,epochs,map50,map50_95,train_seconds,epoch_seconds,memory_mib,use_share\n",
+            "freeze,seed,epochs,map50,map50_95,train_seconds,epoch_seconds,memory_mib,use_share,seconds_to_reach\n",
         );
         for outcome in self.plans.iter().flat_map(|plan| &plan.outcomes) {
             let [map50, map] = outcome.best();
             let cell =
                 |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
             csv += &format!(
-                "\"{}\",{},{},{map50:.5},{map:.5},{:.3},{:.3},{},{}\n",
+                "\"{}\",{},{},{map50:.5},{map:.5},{:.3},{:.3},{},{},{}\n",
                 outcome.run.freeze.replace('"', "\"\""),
                 outcome.run.seed,
                 outcome.rows.len(),
@@ -194,6 +208,7 @@ impl Comparison {
                 outcome.epoch_seconds(),
                 cell(outcome.memory_mib()),
                 cell(outcome.use_share()),
+                cell(self.reach.and_then(|map50| outcome.seconds_to(map50))),
             );
         }
         csv
@@ -241,7 +256,7 @@ pub mod tests {
             outcome(1, "10", 0, &[0.3, 0.3, 0.3], 1.0),
         ];
         let plans = ["0".to_owned(), "10".to_owned(), "24".to_owned()];
-        let comparison = Comparison::of(&plans, &outcomes);
+        let comparison = Comparison::of(&plans, Some(0.5), &outcomes);
         assert_eq!(comparison.plans.len(), 2, "nothing was run of the third");
         let first = &comparison.plans[0];
         assert_eq!(
@@ -249,11 +264,17 @@ pub mod tests {
             (0.5, 0.4, 0.6)
         );
         assert_eq!(first.seconds.mean, 6.0);
+        // mAP50 0.6 in the second epoch, and 0.9 in the third; never above 0.45.
+        assert_eq!(
+            first.seconds_to_reach.map(|s| (s.low, s.high)),
+            Some((4.0, 6.0))
+        );
+        assert_eq!(comparison.plans[1].seconds_to_reach, None);
         assert_eq!(first.memory_mib.unwrap().mean, 100.0);
         let csv = comparison.csv();
         assert_eq!(csv.lines().count(), 4);
         assert!(
-            csv.contains("\"10\",0,3,0.45000,0.30000,3.000,1.000,110.000,0.800"),
+            csv.contains("\"10\",0,3,0.45000,0.30000,3.000,1.000,110.000,0.800,\n"),
             "{csv}"
         );
     }

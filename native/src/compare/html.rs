@@ -76,6 +76,7 @@ fn command(settings: &CompareSettings) -> String {
             .iter()
             .map(|flag| quoted(&flag.to_string_lossy())),
     );
+    words.extend(settings.reach.map(|map50| format!("--reach {map50}")));
     if let Some(first) = settings.seeds.first().filter(|seed| **seed != 0) {
         words.push(format!("--seed {first}"));
     }
@@ -108,6 +109,15 @@ const fn column(
     }
 }
 
+/// Only where something is to be reached.
+const TO_REACH: Column = column(
+    "to reach it (s)",
+    |plan| plan.seconds_to_reach,
+    false,
+    1,
+    1.0,
+);
+
 const COLUMNS: [Column; 5] = [
     column("mAP@0.5", |plan| Some(plan.map50), true, 3, 1.0),
     column("mAP@0.5:0.95", |plan| Some(plan.map), true, 3, 1.0),
@@ -118,13 +128,17 @@ const COLUMNS: [Column; 5] = [
 
 /// Means with their spread, the best of each column marked.
 fn table(comparison: &Comparison) -> String {
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .chain(comparison.reach.map(|_| &TO_REACH))
+        .collect();
     let mut html =
         String::from("<div class=\"wide\"><table><thead><tr><th>freeze</th><th>seeds</th>");
-    for column in &COLUMNS {
+    for column in &columns {
         html += &format!("<th>{}</th>", column.name);
     }
     html += "<th>use (%)</th></tr></thead><tbody>";
-    let best: Vec<Option<f64>> = COLUMNS
+    let best: Vec<Option<f64>> = columns
         .iter()
         .map(|column| {
             let means = comparison
@@ -145,7 +159,7 @@ fn table(comparison: &Comparison) -> String {
             escape(&plan.freeze),
             plan.outcomes.len()
         );
-        for (column, best) in COLUMNS.iter().zip(&best) {
+        for (column, best) in columns.iter().zip(&best) {
             let spread = (column.value)(plan);
             let marked = spread.is_some() && spread.map(|s| s.mean) == *best;
             html += &cell(spread, column.digits, column.factor, marked);
@@ -182,6 +196,7 @@ mod tests {
             plans: vec!["0".to_owned(), "24; 10@5".to_owned()],
             seeds: vec![0, 1],
             folder: "runs/compare/exp".into(),
+            reach: None,
             flags: vec!["--epochs".into(), "3".into()],
         };
         let page = page(&settings, &comparison, &Chart::all(&comparison));

@@ -1,42 +1,56 @@
-//! `--log`: what happens in a run, a JSON object per line, for programs that watch it.
+//! `--log`: what happens in a run, for programs that watch it: a JSON object per line, or figures for TensorBoard.
 
 use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use frostline::train::Rates;
 use frostline::{Error, Result};
 use serde_json::{Value, json};
 
+use super::tensorboard::EventFile;
 use crate::args::LogTo;
 use crate::results::EpochRow;
 
-/// Where the lines go.
+/// Where it is told.
+#[derive(Default)]
 pub struct StepLog {
+    lines: RefCell<Vec<Lines>>,
+    events: Option<RefCell<EventFile>>,
+}
+
+struct Lines {
     place: String,
-    out: RefCell<Option<Box<dyn Write>>>,
+    /// Nothing once nobody listens any more.
+    out: Option<Box<dyn Write>>,
 }
 
 impl StepLog {
-    /// Opens the log. A file is continued, so that a resumed run adds to it.
+    /// Opens what was asked for; events go into the run's `folder`. A file of lines is continued, so that a resumed run
+    /// adds to it.
     ///
     /// # Errors
-    /// When the file cannot be opened.
-    pub fn open(to: Option<&LogTo>) -> Result<Self> {
-        let (place, out): (_, Option<Box<dyn Write>>) = match to {
-            None => (String::new(), None),
-            Some(LogTo::Stdout) => (
-                "standard output".to_owned(),
-                Some(Box::new(std::io::stdout())),
-            ),
-            Some(LogTo::File(path)) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
-                let file = file.map_err(Error::io(path))?;
-                (path.display().to_string(), Some(Box::new(file)))
-            }
-        };
-        let out = RefCell::new(out);
-        Ok(Self { place, out })
+    /// When a file cannot be opened.
+    pub fn open(to: &[LogTo], folder: &Path) -> Result<Self> {
+        let mut log = Self::default();
+        for to in to {
+            let (place, out): (_, Box<dyn Write>) = match to {
+                LogTo::TensorBoard => {
+                    log.events = Some(RefCell::new(EventFile::create(folder)?));
+                    continue;
+                }
+                LogTo::Stdout => ("standard output".to_owned(), Box::new(std::io::stdout())),
+                LogTo::File(path) => {
+                    let file = OpenOptions::new().append(true).create(true).open(path);
+                    let file = file.map_err(Error::io(path))?;
+                    (path.display().to_string(), Box::new(file))
+                }
+            };
+            let out = Some(out);
+            log.lines.get_mut().push(Lines { place, out });
+        }
+        Ok(log)
     }
 
     /// A step of the network. `epoch` and `batch` count from 0, as in `results.csv`.
@@ -56,8 +70,11 @@ impl StepLog {
     /// An epoch with the figures of `results.csv`.
     ///
     /// # Errors
-    /// When the line cannot be written.
+    /// When it cannot be written.
     pub fn epoch(&self, row: &EpochRow) -> Result<()> {
+        if let Some(events) = &self.events {
+            events.borrow_mut().scalars(row.epoch, &row.figures())?;
+        }
         self.write(|| {
             let named = |names: &[&str], values: &[f64]| -> Value {
                 let pairs = names.iter().zip(values);
@@ -89,21 +106,23 @@ impl StepLog {
     }
 
     fn write(&self, line: impl FnOnce() -> Value) -> Result<()> {
-        let mut out = self.out.borrow_mut();
-        let Some(writer) = out.as_mut() else {
+        let mut lines = self.lines.borrow_mut();
+        if lines.is_empty() {
             return Ok(());
-        };
-        // One write per line: a reader never sees half of one.
-        let done = writer.write_all(format!("{}\n", line()).as_bytes());
-        match done.and_then(|()| writer.flush()) {
-            Ok(()) => Ok(()),
-            // Nobody listens any more, which is no reason to end a training run.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                *out = None;
-                Ok(())
-            }
-            Err(error) => Err(Error::io(&self.place)(error)),
         }
+        let line = format!("{}\n", line());
+        for Lines { place, out } in lines.iter_mut() {
+            let Some(writer) = out else { continue };
+            // One write per line: a reader never sees half of one.
+            let done = writer.write_all(line.as_bytes());
+            match done.and_then(|()| writer.flush()) {
+                Ok(()) => {}
+                // Nobody listens any more, which is no reason to end a training run.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => *out = None,
+                Err(error) => return Err(Error::io(&*place)(error)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -123,10 +142,11 @@ mod tests {
             accumulate: 1,
         };
         for batch in 0..2 {
-            let log = StepLog::open(Some(&LogTo::File(path.clone()))).unwrap();
+            let log = StepLog::open(&[LogTo::File(path.clone())], folder.path()).unwrap();
             log.step(0, batch, &[1.0, 2.0, 3.0], &rates).unwrap();
         }
-        let log = StepLog::open(Some(&LogTo::File(path.clone()))).unwrap();
+        let both = [LogTo::File(path.clone()), LogTo::TensorBoard];
+        let log = StepLog::open(&both, folder.path()).unwrap();
         let row = EpochRow {
             epoch: 0,
             train: [1.0; 3],
@@ -146,9 +166,11 @@ mod tests {
         assert_eq!(lines[1]["obj"], 2.0);
         assert_eq!(lines[2]["metrics"], Value::Null);
         assert_eq!(lines[3]["epochs"], 1);
-        StepLog::open(None)
-            .unwrap()
-            .event("end", json!({}))
-            .unwrap();
+        let made = std::fs::read_dir(folder.path()).unwrap().flatten();
+        let events = made
+            .filter(|entry| entry.file_name().to_string_lossy().contains("tfevents"))
+            .count();
+        assert_eq!(events, 1);
+        StepLog::default().event("end", json!({})).unwrap();
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::{Device, read_sync};
 use frostline::data::Source;
 use frostline::data::anchors::AnchorReport;
 use frostline::model::{Architecture, Yolov5};
+use frostline::train::FreezeNorms;
 use frostline::train::start::{self as library, Start, StartOptions};
 use frostline::weights::{Checkpoint, KeptClasses};
 use frostline::{Error, Result};
@@ -64,6 +65,18 @@ pub fn start(
         Some(path) => Some((Checkpoint::read(path)?, path)),
         None => None,
     };
+    if let Some((checkpoint, path)) = &checkpoint
+        && settings.freeze_bn == FreezeNorms::Drift
+        && checkpoint.is_folded()
+    {
+        return Err(Error::input(
+            path.display(),
+            "weights whose BatchNorms are folded",
+            "BatchNorms whose statistics can drift",
+            "Leave --freeze-bn drift out, or start from the weights that the .onnx file was made from",
+        )
+        .into());
+    }
     let keep = match &checkpoint {
         Some((checkpoint, path)) if settings.keep_classes => {
             let (old, place) = (checkpoint.names.as_deref(), path.display().to_string());

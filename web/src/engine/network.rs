@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use frostline::data::picture::decode;
 use frostline::eval::{Activation, Detection, NmsOptions, activation, detect, detect_rgba};
 use frostline::model::{Architecture, Folded, Size};
+use frostline::onnx::{self, OPSET, OnnxOptions};
 use frostline::train::start::trained;
 use frostline::weights::Checkpoint;
 use frostline::{Error, Result};
@@ -33,7 +34,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Reads a `.pt` or `.safetensors` file.
+    /// Reads a file of weights.
     ///
     /// # Errors
     /// When it is none.
@@ -76,6 +77,24 @@ impl Weights {
             wanted: architecture.map_or(tensors, |architecture| architecture.state().len()),
         }
     }
+}
+
+/// A file of weights as an ONNX graph for one square picture of `imgsz` pixels.
+///
+/// # Errors
+/// When the file is not a whole network.
+pub async fn onnx_of(file: &[u8], imgsz: usize) -> Result<Vec<u8>> {
+    let mut weights = Weights::read(file, "the fine-tuned weights".to_owned())?;
+    let (model, names) = weights.network(&Device::flex())?;
+    let options = OnnxOptions {
+        imgsz: [imgsz; 2],
+        batch: 1,
+        dynamic: false,
+        half: false,
+        nms: None,
+        opset: OPSET,
+    };
+    onnx::write(model, names, &options).await
 }
 
 fn size_of(architecture: &Architecture) -> Option<String> {

@@ -28,6 +28,7 @@ use crate::messages::{
 
 /// The file name that fine-tuned weights go out under, as the native program calls them.
 const BEST: &str = "best.safetensors";
+const BEST_ONNX: &str = "best.onnx";
 
 /// The file name that a set goes out under.
 const PACKED: &str = "pictures.zip";
@@ -257,6 +258,13 @@ impl Engine {
                 bytes = Some(best.ok_or_else(not_trained)?);
                 Said::Exported {
                     name: BEST.to_owned(),
+                }
+            }
+            Ask::Onnx { imgsz } => {
+                check_size(imgsz)?;
+                bytes = Some(network::onnx_of(&first()?, imgsz).await?);
+                Said::Exported {
+                    name: BEST_ONNX.to_owned(),
                 }
             }
             Ask::Check(Check::Kernels) => {

@@ -79,6 +79,36 @@ const CATALOGUE: &[(&str, &str)] = &[
     ("none", "없음"),
     ("a .pt or .safetensors file", ".pt 또는 .safetensors 파일"),
     ("Load some", "하나 불러오세요"),
+    (
+        "an ONNX file that ends early or is damaged",
+        "중간에 끊겼거나 손상된 ONNX 파일",
+    ),
+    ("a complete .onnx file", "온전한 .onnx 파일"),
+    ("Export or copy it again", "다시 내보내거나 복사하세요"),
+    (
+        "an ONNX file without an architecture in its metadata",
+        "메타데이터에 구조가 없는 ONNX 파일",
+    ),
+    (
+        "one that `frostline export` wrote",
+        "`frostline export`로 만든 파일",
+    ),
+    (
+        "Use the .pt or .safetensors file that it was made from",
+        "원본인 .pt나 .safetensors 파일을 쓰세요",
+    ),
+    (
+        "{}, whose BatchNorm is folded in these weights",
+        "이 가중치에서 BatchNorm이 합쳐진 {0}",
+    ),
+    (
+        "weights with their BatchNorms where modules train",
+        "학습할 모듈에 BatchNorm이 있는 가중치",
+    ),
+    (
+        "Start from the .pt or .safetensors that the .onnx file was made from, or train Detect alone with --freeze all-but-detect",
+        "원본인 .pt나 .safetensors로 시작하거나 --freeze all-but-detect로 Detect만 학습하세요",
+    ),
     ("a run that has finished an epoch", "한 에폭 이상 마친 학습"),
     ("a run under way", "진행 중인 학습"),
     ("Start a run", "학습을 시작하세요"),

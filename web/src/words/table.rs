@@ -309,7 +309,7 @@ words! {
     train_lead: "Choose what may learn, press the button, and watch it. The pictures and the network stay in this browser.",
         "무엇이 학습할지 고르고 버튼을 누르면 됩니다. 사진도 네트워크도 이 브라우저를 떠나지 않습니다.";
     start_weights: "Weights to start from", "시작 가중치";
-    weights_choose: "Own file (.pt or .safetensors)", "내 파일 선택(.pt, .safetensors)";
+    weights_choose: "Own file (.pt, .safetensors, .onnx)", "내 파일 선택(.pt, .safetensors, .onnx)";
     weights_drop: "or drop it here", "또는 여기에 끌어다 놓으세요";
     weights_shipped: "Take the shipped ones", "기본 가중치 쓰기";
     weights_said: "YOLOv5{size}, {classes} classes, {tensors} tensors", "YOLOv5{size}, 클래스 {classes}개, 텐서 {tensors}개";
@@ -412,6 +412,7 @@ words! {
     go_detect: "Try it on pictures", "사진으로 시험하기";
     go_xray: "Look inside", "안을 들여다보기";
     export: "Download best.safetensors", "best.safetensors 내려받기";
+    export_onnx: "Download best.onnx", "best.onnx 내려받기";
     commands: "The same in the terminal", "터미널에서 똑같이 하려면";
     command_train: "This training", "이 학습";
     command_val: "Validating what came of it", "결과 검증";

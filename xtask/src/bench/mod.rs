@@ -211,27 +211,16 @@ impl Bench {
 
     /// PyTorch's numbers against the golden ones, with weights that our program wrote.
     fn check(&self) -> Result<()> {
-        let weights = self.work.join("golden.safetensors");
         let golden = root().join("tests/golden/model/yolov5n_nc3_pickled_half.pt");
-        let mut save = self.ours();
-        save.args([
-            "--infer",
-            "--device",
-            "cpu",
-            "--imgsz",
-            "32",
-            "--batch-size",
-            "1",
-            "--steps",
-            "1",
-        ]);
         step(
             "the golden weights for PyTorch",
-            save.arg("--weights")
+            Command::new(&self.program)
+                .args(["export", "--include", "safetensors", "--weights"])
                 .arg(golden)
-                .arg("--save-weights")
-                .arg(&weights),
+                .arg("--output")
+                .arg(&self.work),
         )?;
+        let weights = (self.work).join("yolov5n_nc3_pickled_half-fp32.safetensors");
         step(
             "PyTorch against the golden numbers",
             PYTORCH.script(&self.python, "check.py").arg(weights),

@@ -42,6 +42,14 @@ pub fn Outcome(lab: Lab) -> impl IntoView {
                     >
                         {state.word(|words| words.export)}
                     </button>
+                    <button
+                        id="export-onnx"
+                        type="button"
+                        hidden=not(runs.has_best.into())
+                        on:click=move |_| leptos::task::spawn_local(lab.export_onnx())
+                    >
+                        {state.word(|words| words.export_onnx)}
+                    </button>
                     <span class="source-row" hidden=not(reached)>
                         <ViewLink state view=View::Detect>
                             {state.word(|words| words.go_detect)}

@@ -99,7 +99,7 @@ pub fn WeightsField(lab: Lab) -> impl IntoView {
                         id="weights-file"
                         class="unseen"
                         type="file"
-                        accept=".pt,.pth,.safetensors"
+                        accept=".pt,.pth,.safetensors,.onnx"
                         aria-describedby="weights-error"
                         disabled=busy
                         node_ref=input

@@ -117,6 +117,34 @@ impl Lab {
         }
     }
 
+    /// Hands them over as an ONNX graph, which the engine writes.
+    pub async fn export_onnx(self) {
+        let Some(blob) = self.runs.best.get_value() else {
+            return;
+        };
+        let record = self.runs.record.read_untracked();
+        let Some(imgsz) = record.as_ref().map(|record| record.ask.imgsz) else {
+            return;
+        };
+        drop(record);
+        let written = async {
+            let file = lab::bytes(&blob).await?;
+            let (said, bytes) = self.engine.ask(Ask::Onnx { imgsz }, vec![file]).await?;
+            match (said, bytes.into_iter().next()) {
+                (Said::Exported { name }, Some(bytes)) => Ok((name, bytes)),
+                (said, _) => Err(unexpected(&said)),
+            }
+        };
+        match written.await {
+            Ok((name, bytes)) => {
+                if let Some(file) = browser::file_of(&bytes, "application/octet-stream") {
+                    browser::download(&file, &name);
+                }
+            }
+            Err(refusal) => self.runs.problem.set(Some(refusal)),
+        }
+    }
+
     /// Runs the three plans one after another.
     pub async fn race(self) {
         let Some(ask) = untrack(|| self.race_ask()) else {

@@ -1,6 +1,6 @@
 """Checks exported networks with onnx's own checker, and runs them in onnxruntime beside what Frostline computed.
 
-    python check.py CASES.json
+    python onnx_files.py CASES.json
 
 CASES.json is a list of cases; tests/cli/export.rs writes it, with every file as little-endian single precision:
 
