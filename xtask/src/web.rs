@@ -58,8 +58,6 @@ struct Program {
     what: &'static str,
     /// Cargo's profile and features for it.
     flags: &'static [&'static str],
-    /// For the linking compiler alone.
-    last: &'static [&'static str],
     /// How wasm-opt makes it smaller, if at all.
     optimise: Option<&'static str>,
 }
@@ -71,22 +69,18 @@ const PROGRAMS: [Program; 3] = [
         name: "app",
         what: "the page's program",
         flags: &["--profile", "page"],
-        last: &[],
         optimise: Some("-Oz"),
     },
     Program {
         name: "studio",
         what: "the program of all views",
         flags: &["--profile", "page", "--features", "studio"],
-        last: &[],
         optimise: Some("-Oz"),
     },
     Program {
         name: "engine",
         what: "the engine's program",
         flags: &["--profile", "engine", "--features", "engine"],
-        // Over all cores, and nearly as small as with all of it at once.
-        last: &["-Clto=thin"],
         optimise: Some("-O1"),
     },
 ];
@@ -165,11 +159,9 @@ impl Program {
         step(
             self.what,
             cargo()
-                .args(["rustc", "--locked", "--package", "frostline-web"])
+                .args(["build", "--locked", "--package", "frostline-web"])
                 .args(["--bin", self.name, "--target", WASM])
-                .args(self.flags)
-                .arg("--")
-                .args(self.last),
+                .args(self.flags),
         )
     }
 

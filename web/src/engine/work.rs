@@ -18,7 +18,7 @@ use super::check;
 use super::device::{self, Chosen, Gpu, Loss};
 use super::files;
 use super::inbox::{Asked, Inbox};
-use super::network::{Pixels, Weights, find, xray};
+use super::network::{Pixels, Weights, find, onnx_of, xray};
 use super::opfs::Scratch;
 use super::training::{Training, forecast, settings_of};
 use crate::messages::{
@@ -262,7 +262,7 @@ impl Engine {
             }
             Ask::Onnx { imgsz } => {
                 check_size(imgsz)?;
-                bytes = Some(network::onnx_of(&first()?, imgsz).await?);
+                bytes = Some(onnx_of(&first()?, imgsz).await?);
                 Said::Exported {
                     name: BEST_ONNX.to_owned(),
                 }
