@@ -109,14 +109,8 @@ const fn column(
     }
 }
 
-/// Only where something is to be reached.
-const TO_REACH: Column = column(
-    "to reach it (s)",
-    |plan| plan.seconds_to_reach,
-    false,
-    1,
-    1.0,
-);
+/// Only where something is to be reached; its head says what.
+const TO_REACH: Column = column("", |plan| plan.seconds_to_reach, false, 1, 1.0);
 
 const COLUMNS: [Column; 5] = [
     column("mAP@0.5", |plan| Some(plan.map50), true, 3, 1.0),
@@ -134,8 +128,11 @@ fn table(comparison: &Comparison) -> String {
         .collect();
     let mut html =
         String::from("<div class=\"wide\"><table><thead><tr><th>freeze</th><th>seeds</th>");
-    for column in &columns {
+    for column in &COLUMNS {
         html += &format!("<th>{}</th>", column.name);
+    }
+    if let Some(map50) = comparison.reach {
+        html += &format!("<th>to mAP@0.5 {map50} (s)</th>");
     }
     html += "<th>use (%)</th></tr></thead><tbody>";
     let best: Vec<Option<f64>> = columns
